@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DOC: Theory of operation
+ *
+ * A topology is applied in three rounds. First every namespace is made, and
+ * gets its rules and its sysctls: rules before sysctls, since it is a rule that
+ * loads the connection tracker, whose sysctls are there only then; and both
+ * before the first link, since interfaces take the sysctls' defaults when they
+ * are born and counters must be on when the first flow comes. Then the links are
+ * made, each by a request from the namespace of its first end. Last come addresses,
+ * neighbours and routes, namespace by namespace; and a wait for the links, which
+ * the kernel brings to life in the background.
+ *
+ * Nothing else is asked back from the kernel: the index of an interface is
+ * chosen by us (its place among its node's ends), and so is its MAC address.
+ *
+ * Undoing is closing: a namespace that nobody holds goes with all that is in it.
+ * The kernel does that in the background, all that were closed together at once;
+ * to delete the links first, one by one or a namespace's together, takes ten times
+ * as long, since every request waits for the end of a grace period.
+ */
+#include "topo/topo.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "topo/link.h"
+#include "topo/nat_rules.h"
+#include "topo/nft.h"
+#include "topo/nl.h"
+#include "topo/ns.h"
+#include "topo/route.h"
+#include "topo/sysctl.h"
+#include "topo/topo_check.h"
+
+#include <poll.h>
+#include <string.h>
+
+/* How long links may take to come up; a loaded machine needs some milliseconds,
+ * an old kernel up to a second. */
+#define SETTLE_S       30
+#define SETTLE_POLL_MS 1
+
+/* One applied end: where its interface is. */
+struct place {
+	size_t node;
+	int ifindex;
+};
+
+struct topo {
+	int *netns;
+	size_t n_nodes;
+	struct place (*links)[2];
+	size_t n_links;
+};
+
+static struct topo *topo_new(const struct topo_spec *spec, const struct topo_index *index)
+{
+	struct topo *topo = calloc(1, sizeof(*topo));
+
+	if (!topo)
+		return NULL;
+	topo->netns = calloc(spec->n_nodes + 1, sizeof(*topo->netns));
+	topo->links = calloc(spec->n_links + 1, sizeof(*topo->links));
+	if (!topo->netns || !topo->links) {
+		topo_free(topo);
+		return NULL;
+	}
+	topo->n_links = spec->n_links;
+	for (size_t n = 0; n < spec->n_nodes; n++) {
+		for (size_t i = index->first_end[n]; i < index->first_end[n + 1]; i++) {
+			const struct topo_end_ref *ref = &index->ends[i];
+
+			topo->links[ref->link][ref->end] = (struct place){
+				.node = n,
+				.ifindex = LINK_FIRST_INDEX + (int)(i - index->first_end[n]),
+			};
+		}
+	}
+	return topo;
+}
+
+static int apply_rules(const struct topo_node *node, int netns, struct error *err)
+{
+	struct rules rules;
+	int r;
+
+	switch (node->kind) {
+	case TOPO_NAT:
+		nat_rules(node->nat, &node->external, node->wan, &rules);
+		break;
+	case TOPO_INTERNET:
+		nat_internet_rules(&rules);
+		break;
+	case TOPO_HOST:
+	default:
+		return 0;
+	}
+	r = nft_apply(netns, &rules, err);
+	rules_done(&rules);
+	return r;
+}
+
+static int make_node(struct topo *topo, const struct topo_node *node, int proc, struct error *err)
+{
+	int netns = ns_new(err);
+	int r;
+
+	if (netns < 0)
+		return netns;
+	topo->netns[topo->n_nodes++] = netns;
+	r = apply_rules(node, netns, err);
+	if (!r)
+		r = sysctl_apply(netns, proc, node->kind, node->nat, err);
+	return r;
+}
+
+static int make_nodes(struct topo *topo, const struct topo_spec *spec, struct error *err)
+{
+	cleanup_close int proc = -1;
+	int r = 0;
+
+	for (size_t n = 0; r == 0 && n < spec->n_nodes; n++) {
+		if (n % SYSCTL_NAMESPACES_MAX == 0) {
+			if (proc >= 0)
+				(void)close(proc);
+			proc = sysctl_open_proc(err);
+			if (proc < 0)
+				return proc;
+		}
+		r = make_node(topo, &spec->nodes[n], proc, err);
+		if (r < 0 && err)
+			return error_wrap(err, "%s", spec->nodes[n].name);
+	}
+	return r;
+}
+
+static struct link_end make_end(const struct topo *topo, const struct topo_spec *spec,
+				const struct topo_end_ref *ref)
+{
+	const struct topo_end *end = &spec->links[ref->link].ends[ref->end];
+	struct link_end made = {
+		.who = spec->nodes[end->node].name,
+		.netns = topo->netns[end->node],
+		.ifname = end->ifname,
+		.ifindex = topo->links[ref->link][ref->end].ifindex,
+	};
+
+	link_mac((uint32_t)ref->link, (unsigned int)ref->end, made.mac);
+	return made;
+}
+
+/* Makes the links that begin at @node. */
+static int make_links(const struct topo *topo, const struct topo_spec *spec,
+		      const struct topo_index *index, size_t node, struct error *err)
+{
+	cleanup_with(nl_batch_free) struct nl_batch *batch = NULL;
+	int r = 0;
+
+	for (size_t i = index->first_end[node]; r == 0 && i < index->first_end[node + 1]; i++) {
+		struct topo_end_ref far = {index->ends[i].link, 1};
+		struct link_end ends[2];
+
+		if (index->ends[i].end != 0)
+			continue;
+		if (!batch)
+			r = nl_batch_open(topo->netns[node], spec->nodes[node].name, &batch, err);
+		if (r < 0)
+			return r;
+		ends[0] = make_end(topo, spec, &index->ends[i]);
+		ends[1] = make_end(topo, spec, &far);
+		r = link_add(batch, ends, err);
+	}
+	return r == 0 && batch ? nl_batch_send(batch, err) : r;
+}
+
+static int add_end(struct nl_batch *batch, const struct topo *topo, const struct topo_spec *spec,
+		   const struct topo_end_ref *ref, struct error *err)
+{
+	const struct topo_end *near = &spec->links[ref->link].ends[ref->end];
+	const struct topo_end *far = &spec->links[ref->link].ends[!ref->end];
+	struct topo_end_ref far_ref = {ref->link, !ref->end};
+	struct link_end end = make_end(topo, spec, ref);
+	struct link_end far_end = make_end(topo, spec, &far_ref);
+	int r = link_up(batch, end.ifindex, end.ifname, err);
+
+	if (r == 0 && near->addr.family != AF_UNSPEC)
+		r = route_add_addr(batch, end.ifindex, end.ifname, &near->addr, err);
+	if (r == 0 && far->addr.family != AF_UNSPEC)
+		r = link_add_neighbour(batch, &end, &far->addr, far_end.mac, err);
+	return r;
+}
+
+static int add_route(struct nl_batch *batch, const struct topo *topo, const struct topo_spec *spec,
+		     const struct topo_index *index, const struct topo_route *route,
+		     struct error *err)
+{
+	const struct topo_end_ref *ref;
+	struct topo_end_ref far_ref;
+	struct link_end end, far_end;
+	int r;
+
+	if (!route->ifname[0])
+		return route_add_blackhole(batch, &route->dst, route->prefix_len, err);
+	ref = &index->ends[topo_index_find(index, spec, route->node, route->ifname)];
+	far_ref = (struct topo_end_ref){ref->link, !ref->end};
+	end = make_end(topo, spec, ref);
+	far_end = make_end(topo, spec, &far_ref);
+	r = link_add_neighbour(batch, &end,
+			       route->via.family != AF_UNSPEC ? &route->via : &route->dst,
+			       far_end.mac, err);
+	if (!r)
+		r = route_add(batch, &route->dst, route->prefix_len, end.ifindex, &route->via, err);
+	return r;
+}
+
+static int add_internet(struct nl_batch *batch, const struct topo_node *node, struct error *err)
+{
+	struct addr own = topo_internet_addr(node);
+	const struct nat_prefix *prefixes;
+	size_t n;
+	int r = route_add_addr(batch, LINK_LO_INDEX, "lo", &own, err);
+
+	prefixes = nat_private_prefixes(&n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = route_add_blackhole(batch, &prefixes[i].net, prefixes[i].len, err);
+	return r;
+}
+
+/* Addresses, neighbours and routes of @node, in this order: a route through an
+ * interface takes its source from the addresses that are there. */
+static int configure(const struct topo *topo, const struct topo_spec *spec,
+		     const struct topo_index *index, size_t node, struct error *err)
+{
+	cleanup_with(nl_batch_free) struct nl_batch *batch = NULL;
+	int r = nl_batch_open(topo->netns[node], spec->nodes[node].name, &batch, err);
+
+	if (!r)
+		r = link_up(batch, LINK_LO_INDEX, "lo", err);
+	for (size_t i = index->first_end[node]; r == 0 && i < index->first_end[node + 1]; i++)
+		r = add_end(batch, topo, spec, &index->ends[i], err);
+	if (r == 0 && spec->nodes[node].kind == TOPO_INTERNET)
+		r = add_internet(batch, &spec->nodes[node], err);
+	for (size_t i = index->first_route[node]; r == 0 && i < index->first_route[node + 1]; i++)
+		r = add_route(batch, topo, spec, index, &spec->routes[index->routes[i]], err);
+	return r == 0 ? nl_batch_send(batch, err) : r;
+}
+
+/* Waits until every link of @node carries packets. */
+static int settle(const struct topo *topo, const struct topo_spec *spec,
+		  const struct topo_index *index, size_t node, uint64_t deadline, struct error *err)
+{
+	cleanup_with(nl_batch_free) struct nl_batch *batch = NULL;
+	int r = nl_batch_open(topo->netns[node], spec->nodes[node].name, &batch, err);
+
+	for (size_t i = index->first_end[node]; r == 0 && i < index->first_end[node + 1]; i++) {
+		struct link_end end = make_end(topo, spec, &index->ends[i]);
+
+		while ((r = link_is_ready(batch, end.ifindex, end.ifname, err)) == 0) {
+			if (clock_now() > deadline)
+				return error_set(err, ETIMEDOUT, "%s: link %s stays down", end.who,
+						 end.ifname);
+			(void)poll(NULL, 0, SETTLE_POLL_MS);
+		}
+		r = r < 0 ? r : 0;
+	}
+	return r;
+}
+
+static int apply(struct topo *topo, const struct topo_spec *spec, const struct topo_index *index,
+		 struct error *err)
+{
+	uint64_t deadline;
+	int r = make_nodes(topo, spec, err);
+
+	for (size_t n = 0; r == 0 && n < spec->n_nodes; n++)
+		r = make_links(topo, spec, index, n, err);
+	for (size_t n = 0; r == 0 && n < spec->n_nodes; n++)
+		r = configure(topo, spec, index, n, err);
+	deadline = clock_now() + SETTLE_S * NS_PER_S;
+	for (size_t n = 0; r == 0 && n < spec->n_nodes; n++)
+		r = settle(topo, spec, index, n, deadline, err);
+	return r;
+}
+
+int topo_apply(const struct topo_spec *spec, struct topo **ret_topo, struct error *err)
+{
+	cleanup_with(topo_index_done) struct topo_index index = {0};
+	struct topo *topo;
+	int r = topo_check(spec, &index, err);
+
+	if (r < 0)
+		return r;
+	topo = topo_new(spec, &index);
+	if (!topo)
+		return error_sys(err, ENOMEM, "topology");
+	r = apply(topo, spec, &index, err);
+	if (r < 0)
+		topo_free(topo);
+	else
+		*ret_topo = topo;
+	return r;
+}
+
+void topo_free(struct topo *topo)
+{
+	if (!topo)
+		return;
+	for (size_t n = 0; n < topo->n_nodes; n++)
+		(void)close(topo->netns[n]);
+	free(topo->netns);
+	free(topo->links);
+	free(topo);
+}
+
+int topo_netns(const struct topo *topo, size_t node)
+{
+	return topo->netns[node];
+}
+
+int topo_counter(const struct topo *topo, size_t node, const char *name, uint64_t *ret_packets,
+		 uint64_t *ret_bytes, struct error *err)
+{
+	return nft_counter(topo->netns[node], NAT_RULES_TABLE, name, ret_packets, ret_bytes, err);
+}
+
+int topo_link_bytes(const struct topo *topo, size_t link, int end, uint64_t *ret_rx,
+		    uint64_t *ret_tx, struct error *err)
+{
+	cleanup_with(nl_batch_free) struct nl_batch *batch = NULL;
+	const struct place *place = &topo->links[link][end];
+	int r = nl_batch_open(topo->netns[place->node], "link statistics", &batch, err);
+
+	return r < 0 ? r : link_bytes(batch, place->ifindex, ret_rx, ret_tx, err);
+}
