@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DOC: Theory of operation
+ *
+ *	CHANNEL_HELLO	our hello is sent; waits for the other one. A hello from
+ *			the wrong id, or from our own, ends it.
+ *	CHANNEL_PROOF	our proof is sent; waits for the other one.
+ *	CHANNEL_READY	frames flow, each with its code. A ping every ten
+ *			seconds; thirty seconds of silence end it.
+ *	CHANNEL_OVER	@closed was called; nothing happens any more.
+ *
+ * Callbacks may free the channel. Every entry from the loop holds it by
+ * @entered, and channel_free() inside one only marks it @orphaned; the entry
+ * releases it when it leaves.
+ */
+#include "boxer/channel.h"
+
+#include "base/clock.h"
+#include "boxer/sock.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FRAME_MAX (FRAME_HEADER_LEN + FRAME_BODY_MAX + FRAME_MAC_LEN)
+
+enum channel_state { CHANNEL_HELLO, CHANNEL_PROOF, CHANNEL_READY, CHANNEL_OVER };
+
+struct channel {
+	struct ev_loop *loop;
+	struct ev_io io;
+	struct ev_timer timer;
+	const struct channel_ops *ops;
+	void *arg;
+	const uint8_t *key;
+	enum channel_state state;
+	uint32_t expected; /* the peer's id, or FRAME_ID_JOINING */
+	struct frame_hello mine, theirs;
+	struct auth_session session;
+	uint64_t heard_at, pinged_at;
+	unsigned entered;
+	bool orphaned;
+	bool broken; /* a send failed; the timer tells the owner */
+	uint8_t in[FRAME_MAX];
+	size_t in_len;
+	uint8_t *out;
+	size_t out_len, out_size, out_sent;
+};
+
+static void release(struct channel *ch)
+{
+	ev_io_stop(ch->loop, &ch->io);
+	ev_timer_stop(ch->loop, &ch->timer);
+	(void)close(ch->io.fd);
+	sodium_memzero(&ch->session, sizeof(ch->session));
+	free(ch->out);
+	free(ch);
+}
+
+static void enter(struct channel *ch)
+{
+	ch->entered++;
+}
+
+static void leave(struct channel *ch)
+{
+	if (--ch->entered == 0 && ch->orphaned)
+		release(ch);
+}
+
+static void over(struct channel *ch, enum reason reason)
+{
+	if (ch->state == CHANNEL_OVER)
+		return;
+	ch->state = CHANNEL_OVER;
+	ev_io_stop(ch->loop, &ch->io);
+	ev_timer_stop(ch->loop, &ch->timer);
+	if (!ch->orphaned)
+		ch->ops->closed(ch, ch->arg, reason);
+}
+
+static void watch(struct channel *ch)
+{
+	int events = EV_READ | (ch->out_len > ch->out_sent ? EV_WRITE : 0);
+
+	if ((ch->io.events & (EV_READ | EV_WRITE)) == events && ev_is_active(&ch->io))
+		return;
+	ev_io_stop(ch->loop, &ch->io);
+	ev_io_set(&ch->io, ch->io.fd, events);
+	ev_io_start(ch->loop, &ch->io);
+}
+
+static int flush(struct channel *ch)
+{
+	while (ch->out_sent < ch->out_len) {
+		ssize_t n = send(ch->io.fd, ch->out + ch->out_sent, ch->out_len - ch->out_sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			return -errno;
+		ch->out_sent += (size_t)n;
+	}
+	if (ch->out_sent == ch->out_len) {
+		ch->out_sent = 0;
+		ch->out_len = 0;
+	}
+	watch(ch);
+	return 0;
+}
+
+static int reserve(struct channel *ch, size_t more)
+{
+	size_t need = ch->out_len + more;
+	uint8_t *bigger;
+
+	if (need - ch->out_sent > CHANNEL_QUEUE_MAX)
+		return -ENOBUFS;
+	if (need <= ch->out_size)
+		return 0;
+	if (ch->out_sent > 0) {
+		(void)memmove(ch->out, ch->out + ch->out_sent, ch->out_len - ch->out_sent);
+		ch->out_len -= ch->out_sent;
+		ch->out_sent = 0;
+		need = ch->out_len + more;
+	}
+	bigger = realloc(ch->out, need + FRAME_MAX);
+	if (!bigger)
+		return -ENOBUFS;
+	ch->out = bigger;
+	ch->out_size = need + FRAME_MAX;
+	return 0;
+}
+
+static int put(struct channel *ch, uint8_t type, const uint8_t *body, size_t len)
+{
+	uint8_t header[FRAME_HEADER_LEN], mac[FRAME_MAC_LEN];
+	bool sealed = ch->state == CHANNEL_READY;
+	int r = reserve(ch, FRAME_HEADER_LEN + len + FRAME_MAC_LEN);
+
+	if (r < 0)
+		return r;
+	frame_put_header(header, type, (uint32_t)len);
+	(void)memcpy(ch->out + ch->out_len, header, sizeof(header));
+	ch->out_len += sizeof(header);
+	if (len > 0)
+		(void)memcpy(ch->out + ch->out_len, body, len);
+	ch->out_len += len;
+	if (sealed) {
+		auth_seal(&ch->session, header, body, len, mac);
+		(void)memcpy(ch->out + ch->out_len, mac, sizeof(mac));
+		ch->out_len += sizeof(mac);
+	}
+	return 0;
+}
+
+int channel_send(struct channel *ch, uint8_t type, const uint8_t *body, size_t len)
+{
+	int r;
+
+	if (ch->state != CHANNEL_READY)
+		return -ENOTCONN;
+	if (len > FRAME_BODY_MAX)
+		return -EMSGSIZE;
+	r = put(ch, type, body, len);
+	if (r == 0)
+		r = flush(ch);
+	if (r < 0) {
+		/* The owner may be in the middle of a loop over its channels: tell it later. */
+		ch->broken = true;
+		ev_timer_stop(ch->loop, &ch->timer);
+		ev_timer_set(&ch->timer, 0., 0.);
+		ev_timer_start(ch->loop, &ch->timer);
+	}
+	return r;
+}
+
+static void send_proof(struct channel *ch)
+{
+	uint8_t proof[FRAME_PROOF_LEN];
+
+	auth_prove(ch->key, &ch->mine, &ch->theirs, ch->mine.from, proof);
+	(void)put(ch, FRAME_PROOF, proof, sizeof(proof));
+}
+
+static enum reason on_hello(struct channel *ch, const uint8_t *body, size_t len)
+{
+	if (frame_decode_hello(body, len, &ch->theirs) < 0)
+		return REASON_PROTOCOL;
+	/* Our own hello reflected, or somebody else than we meant to reach. */
+	if (ch->theirs.from == ch->mine.from)
+		return REASON_PROTOCOL;
+	if (ch->expected != FRAME_ID_JOINING && ch->theirs.from != ch->expected)
+		return REASON_PROTOCOL;
+	/* An acceptor does not know yet whom it talks to. */
+	if (ch->theirs.to != ch->mine.from && ch->theirs.to != FRAME_ID_JOINING)
+		return REASON_PROTOCOL;
+	send_proof(ch);
+	ch->state = CHANNEL_PROOF;
+	return REASON_NONE;
+}
+
+static enum reason on_proof(struct channel *ch, const uint8_t *body, size_t len)
+{
+	if (len != FRAME_PROOF_LEN)
+		return REASON_PROTOCOL;
+	if (auth_verify(ch->key, &ch->mine, &ch->theirs, body) < 0)
+		return REASON_WRONG_KEY;
+	auth_start(ch->key, &ch->mine, &ch->theirs, &ch->session);
+	ch->state = CHANNEL_READY;
+	ch->ops->ready(ch, ch->arg);
+	return REASON_NONE;
+}
+
+static enum reason on_frame(struct channel *ch, uint8_t type, const uint8_t *body, size_t len)
+{
+	uint16_t reason;
+
+	if (type == FRAME_REFUSE && ch->state != CHANNEL_READY &&
+	    frame_decode_reason(body, len, &reason) == 0 && reason != REASON_NONE)
+		return reason < REASON_MAX ? (enum reason)reason : REASON_PROTOCOL;
+	switch (ch->state) {
+	case CHANNEL_HELLO:
+		return type == FRAME_HELLO ? on_hello(ch, body, len) : REASON_PROTOCOL;
+	case CHANNEL_PROOF:
+		return type == FRAME_PROOF ? on_proof(ch, body, len) : REASON_PROTOCOL;
+	case CHANNEL_READY:
+		if (type == FRAME_PING)
+			(void)channel_send(ch, FRAME_PONG, body, len);
+		else if (type != FRAME_PONG)
+			ch->ops->frame(ch, ch->arg, type, body, len);
+		return REASON_NONE;
+	case CHANNEL_OVER:
+		break;
+	}
+	return REASON_NONE;
+}
+
+/* Tell the other side why, once, if it will still listen. */
+static void refuse(struct channel *ch, enum reason reason)
+{
+	uint8_t body[2];
+
+	if (ch->state == CHANNEL_READY || ch->state == CHANNEL_OVER)
+		return;
+	(void)frame_encode_reason((uint16_t)reason, body, sizeof(body));
+	if (put(ch, FRAME_REFUSE, body, sizeof(body)) == 0)
+		(void)flush(ch);
+}
+
+/* Take whole frames off the input. Return: REASON_NONE, or why to end. */
+static enum reason consume(struct channel *ch)
+{
+	size_t at = 0;
+
+	while (ch->state != CHANNEL_OVER && !ch->orphaned) {
+		struct frame_header h;
+		bool sealed = ch->state == CHANNEL_READY;
+		size_t whole;
+		enum reason reason;
+		int r;
+
+		if (ch->in_len - at < FRAME_HEADER_LEN)
+			break;
+		r = frame_get_header(ch->in + at, &h);
+		if (r < 0)
+			return r == -EPROTONOSUPPORT ? REASON_WRONG_VERSION : REASON_PROTOCOL;
+		whole = FRAME_HEADER_LEN + h.length + (sealed ? FRAME_MAC_LEN : 0);
+		if (ch->in_len - at < whole)
+			break;
+		if (sealed && auth_open(&ch->session, ch->in + at, ch->in + at + FRAME_HEADER_LEN,
+					h.length, ch->in + at + whole - FRAME_MAC_LEN) < 0)
+			return REASON_WRONG_KEY;
+		reason = on_frame(ch, h.type, ch->in + at + FRAME_HEADER_LEN, h.length);
+		if (reason != REASON_NONE)
+			return reason;
+		at += whole;
+	}
+	(void)memmove(ch->in, ch->in + at, ch->in_len - at);
+	ch->in_len -= at;
+	return REASON_NONE;
+}
+
+static enum reason reason_of(int error)
+{
+	switch (error) {
+	case ECONNRESET: /* its process ended: nodes close links by a reset */
+		return REASON_LEFT;
+	case ETIMEDOUT:
+		return REASON_TIMEOUT;
+	default:
+		return REASON_UNREACHABLE;
+	}
+}
+
+static void on_readable(struct channel *ch)
+{
+	ssize_t n = recv(ch->io.fd, ch->in + ch->in_len, sizeof(ch->in) - ch->in_len, MSG_DONTWAIT);
+	enum reason reason;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		over(ch, n == 0 ? REASON_LEFT : reason_of(errno));
+		return;
+	}
+	ch->in_len += (size_t)n;
+	ch->heard_at = clock_now();
+	reason = consume(ch);
+	if (reason != REASON_NONE) {
+		refuse(ch, reason);
+		over(ch, reason);
+	} else if (ch->state != CHANNEL_OVER && !ch->orphaned && flush(ch) < 0) {
+		over(ch, REASON_UNREACHABLE);
+	}
+}
+
+static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct channel *ch = w->data;
+
+	(void)loop;
+	enter(ch);
+	if (revents & EV_READ)
+		on_readable(ch);
+	if (revents & EV_WRITE && ch->state != CHANNEL_OVER && !ch->orphaned && flush(ch) < 0)
+		over(ch, REASON_UNREACHABLE);
+	leave(ch);
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct channel *ch = w->data;
+	uint64_t now = clock_now();
+
+	(void)revents;
+	enter(ch);
+	if (ch->state != CHANNEL_READY) {
+		over(ch, REASON_TIMEOUT);
+	} else if (ch->broken) {
+		over(ch, REASON_UNREACHABLE);
+	} else if (now - ch->heard_at >= CHANNEL_SILENCE_NS) {
+		over(ch, REASON_TIMEOUT);
+	} else {
+		if (now - ch->pinged_at >= CHANNEL_PING_NS) {
+			ch->pinged_at = now;
+			(void)channel_send(ch, FRAME_PING, NULL, 0);
+		}
+		if (ch->state == CHANNEL_READY && !ch->orphaned && !ev_is_active(w)) {
+			ev_timer_set(w, 1e-9 * (double)CHANNEL_PING_NS, 0.);
+			ev_timer_start(loop, w);
+		}
+	}
+	leave(ch);
+}
+
+struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, uint32_t self,
+			    uint32_t peer, const struct channel_ops *ops, void *arg)
+{
+	struct channel *ch = calloc(1, sizeof(*ch));
+	uint8_t body[64];
+	int len;
+
+	if (!ch) {
+		(void)close(fd);
+		return NULL;
+	}
+	ch->loop = loop;
+	ch->ops = ops;
+	ch->arg = arg;
+	ch->key = key;
+	ch->expected = peer;
+	ch->heard_at = clock_now();
+	ch->mine.from = self;
+	ch->mine.to = peer;
+	randombytes_buf(ch->mine.nonce, sizeof(ch->mine.nonce));
+	sock_tune_control(fd, (unsigned)(CHANNEL_SILENCE_NS / NS_PER_MS));
+	ev_io_init(&ch->io, on_io, fd, EV_READ);
+	ch->io.data = ch;
+	ev_timer_init(&ch->timer, on_timer, 1e-9 * (double)CHANNEL_HANDSHAKE_NS, 0.);
+	ch->timer.data = ch;
+	ev_timer_start(loop, &ch->timer);
+	len = frame_encode_hello(&ch->mine, body, sizeof(body));
+	if (len < 0 || put(ch, FRAME_HELLO, body, (size_t)len) < 0) {
+		release(ch);
+		return NULL;
+	}
+	/* A send error shows again when the loop reads. */
+	(void)flush(ch);
+	return ch;
+}
+
+void channel_free(struct channel *ch)
+{
+	if (!ch)
+		return;
+	ch->orphaned = true;
+	ch->state = CHANNEL_OVER;
+	if (ch->entered == 0)
+		release(ch);
+}
+
+void channel_own(struct channel *ch, const struct channel_ops *ops, void *arg)
+{
+	ch->ops = ops;
+	ch->arg = arg;
+}
+
+uint32_t channel_peer(const struct channel *ch)
+{
+	return ch->theirs.from;
+}
+
+int channel_fd(const struct channel *ch)
+{
+	return ch->io.fd;
+}

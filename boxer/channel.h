@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interface for channels: an authenticated, ordered stream of frames over a
+ * connected TCP socket, between a node and the seed or between two nodes. Both
+ * sides run the same handshake (boxer/auth), so it does not matter who
+ * connected to whom, nor whether anybody did: a simultaneous open has no
+ * acceptor. The channel owns its socket. Its callbacks may free it.
+ */
+#ifndef BOXER_CHANNEL_H
+#define BOXER_CHANNEL_H
+
+#include "base/addr.h"
+#include "boxer/auth.h"
+#include "boxer/reason.h"
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHANNEL_QUEUE_MAX    (1024 * 1024) /* bytes that may wait to be sent */
+#define CHANNEL_HANDSHAKE_NS (5 * 1000000000ULL)
+#define CHANNEL_PING_NS	     (10 * 1000000000ULL)
+#define CHANNEL_SILENCE_NS   (30 * 1000000000ULL) /* nothing heard: the peer is lost */
+
+struct channel;
+
+/**
+ * struct channel_ops - what a channel tells its owner
+ * @ready: both sides are proven; frames may be sent
+ * @frame: one came in
+ * @closed: it is over and only channel_free() may be called
+ */
+struct channel_ops {
+	void (*ready)(struct channel *ch, void *arg);
+	void (*frame)(struct channel *ch, void *arg, uint8_t type, const uint8_t *body, size_t len);
+	void (*closed)(struct channel *ch, void *arg, enum reason reason);
+};
+
+/**
+ * channel_new() - begin the handshake on a connected socket
+ * @fd: taken over
+ * @key: the cluster's, stays the caller's for the channel's life
+ * @self: who we say we are: an id, or one of FRAME_ID_*
+ * @peer: who it must be; FRAME_ID_JOINING for an acceptor that learns it
+ *
+ * Return: the channel, or NULL without memory; @fd is closed then.
+ */
+struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, uint32_t self,
+			    uint32_t peer, const struct channel_ops *ops, void *arg);
+/** channel_free() - NULL is legal; allowed inside a callback. */
+void channel_free(struct channel *ch);
+/** channel_own() - another owner from now on. */
+void channel_own(struct channel *ch, const struct channel_ops *ops, void *arg);
+/** channel_peer() - the id that the other side proved to speak for. */
+uint32_t channel_peer(const struct channel *ch);
+/** channel_fd() - for socket addresses. */
+int channel_fd(const struct channel *ch);
+/**
+ * channel_send() - queue a frame
+ *
+ * Return: 0; -ENOBUFS when the peer reads too slowly (the channel will be
+ * closed), -ENOTCONN before it is ready or after it is over.
+ */
+int channel_send(struct channel *ch, uint8_t type, const uint8_t *body, size_t len);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "boxer/events.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 2048
+
+/* A string of JSON; what does not fit is cut at a whole character. */
+static size_t put_text(char *out, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	if (size < 3)
+		return 0;
+	out[n++] = '"';
+	for (; *text && n + 8 < size; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\') {
+			out[n++] = '\\';
+			out[n++] = (char)c;
+		} else if (c < 0x20 || c >= 0x7f) {
+			n += (size_t)snprintf(out + n, size - n, "\\u%04x", c);
+		} else {
+			out[n++] = (char)c;
+		}
+	}
+	out[n++] = '"';
+	return n;
+}
+
+/* Return: 0 when the field does not fit; then nothing of it counts. */
+static size_t put_field(char *out, size_t size, const struct event_field *f)
+{
+	char text[ADDR_TEXT_MAX];
+	size_t n = (size_t)snprintf(out, size, ", \"%s\": ", f->key);
+	size_t value = 0;
+
+	if (n >= size)
+		return 0;
+	switch (f->kind) {
+	case EVENT_NUMBER:
+		value = (size_t)snprintf(out + n, size - n, "%" PRIu64, f->number);
+		break;
+	case EVENT_MS:
+		value = (size_t)snprintf(out + n, size - n, "%.3f", (double)f->number / 1e6);
+		break;
+	case EVENT_TEXT:
+		value = put_text(out + n, size - n, f->text ? f->text : "");
+		break;
+	case EVENT_ADDR:
+		value = put_text(out + n, size - n, addr_format(f->addr, text));
+		break;
+	case EVENT_END:
+		break;
+	}
+	return value > 0 && n + value < size ? n + value : 0;
+}
+
+void events_init(struct events *events, int fd)
+{
+	events->fd = fd;
+}
+
+void events_emit(const struct events *events, const char *event, const struct event_field *fields)
+{
+	char line[LINE_MAX_BYTES];
+	size_t n;
+
+	if (events->fd < 0)
+		return;
+	n = (size_t)snprintf(line, sizeof(line), "{\"t\": %.6f, \"event\": \"%s\"",
+			     (double)clock_now() / 1e9, event);
+	for (const struct event_field *f = fields; f->kind != EVENT_END; f++)
+		n += put_field(line + n, sizeof(line) - n - 3, f);
+	line[n++] = '}';
+	line[n++] = '\n';
+	/* One write a line: below PIPE_BUF it is whole or not there. */
+	(void)!write(events->fd, line, n);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interface for the guest: the unmodified program that a node starts once
+ * everybody is there, the environment that any program of the function runs in,
+ * and the shim that is loaded into it.
+ */
+#ifndef BOXER_GUEST_H
+#define BOXER_GUEST_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct node;
+struct guest;
+
+/**
+ * guest_environment() - BOXER_ID, BOXER_NAME, BOXER_SIZE, BOXER_SEED, BOXER_DIR and
+ * LD_PRELOAD as "NAME=VALUE\n" lines
+ *
+ * Return: the length of @buf that is used, or -ENAMETOOLONG.
+ */
+int guest_environment(const struct node *node, char *buf, size_t size);
+/** guest_apply_environment() - put such lines into this process's environment. */
+void guest_apply_environment(char *lines);
+/**
+ * guest_exec() - become the program
+ * @argv: NULL-terminated
+ *
+ * Return: only on failure: NODE_EXIT_NOT_FOUND or NODE_EXIT_NOT_EXECUTABLE, with words.
+ */
+int guest_exec(char *const *argv, struct error *err);
+
+/**
+ * guest_start() - start the node's guest; when it ends node.exit_status is set and
+ * the loop is left
+ *
+ * Return: 0, or the exit status to end with, with words in node.err.
+ */
+int guest_start(struct node *node);
+/** guest_signal() - pass on a signal that the node got; without a guest nothing happens. */
+void guest_signal(struct guest *guest, int signal);
+/** guest_free() - end the guest if it still runs; NULL is legal. */
+void guest_free(struct guest *guest);
+
+#endif

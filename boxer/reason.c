@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "boxer/reason.h"
+
+#include <errno.h>
+
+static const struct {
+	const char *name;
+	int error;
+} reasons[REASON_MAX] = {
+	[REASON_NONE] = {"none", 0},
+	[REASON_TIMEOUT] = {"timeout", ETIMEDOUT},
+	[REASON_SEED_UNREACHABLE] = {"seed-unreachable", ENETUNREACH},
+	[REASON_WRONG_KEY] = {"wrong-key", EACCES},
+	[REASON_WRONG_VERSION] = {"wrong-version", EPROTO},
+	[REASON_PROTOCOL] = {"protocol-violation", EPROTO},
+	[REASON_DUPLICATE_NAME] = {"duplicate-name", EEXIST},
+	[REASON_DUPLICATE_ADDRESS] = {"duplicate-address", EADDRINUSE},
+	[REASON_CLUSTER_FULL] = {"cluster-full", EUSERS},
+	[REASON_NOT_A_MEMBER] = {"not-a-member", EHOSTUNREACH},
+	[REASON_NO_LINK] = {"no-link", EHOSTUNREACH},
+	[REASON_REFUSED] = {"refused", ECONNREFUSED},
+	[REASON_NOT_INTERCEPTED] = {"not-intercepted", ECONNREFUSED},
+	[REASON_PORT_NOT_KEPT] = {"port-not-kept", EHOSTUNREACH},
+	[REASON_UNREACHABLE] = {"unreachable", EHOSTUNREACH},
+	[REASON_LOCAL] = {"local-resource", EADDRNOTAVAIL},
+	[REASON_LEFT] = {"left", EHOSTUNREACH},
+};
+
+const char *reason_name(enum reason reason)
+{
+	if ((unsigned)reason >= REASON_MAX)
+		return "unknown";
+	return reasons[reason].name;
+}
+
+int reason_errno(enum reason reason)
+{
+	if ((unsigned)reason >= REASON_MAX)
+		return EIO;
+	return reasons[reason].error;
+}

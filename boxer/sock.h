@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interface for sockets: the few calls of this machine's socket layer that
+ * traversal is made of. Every descriptor is born close-on-exec and
+ * non-blocking.
+ */
+#ifndef BOXER_SOCK_H
+#define BOXER_SOCK_H
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * sock_shared() - a TCP socket bound beside others
+ * @local: address and port; port 0 lets the kernel choose
+ * @family: the socket's; AF_INET6 with an AF_INET @local binds the mapped form
+ *
+ * SO_REUSEADDR and SO_REUSEPORT are set, so that several sockets may hold one
+ * local port, a listener of the same uid among them.
+ *
+ * Return: a descriptor, or -errno.
+ */
+int sock_shared(const struct addr *local, int family);
+/** sock_connect() - Return: 0 connected or under way, or -errno. */
+int sock_connect(int fd, const struct addr *remote, int family);
+/** sock_listen() - Return: 0, or -errno. */
+int sock_listen(int fd, int backlog);
+/** sock_error() - SO_ERROR. Return: 0, or -errno. */
+int sock_error(int fd);
+/** sock_local(), sock_remote() - Return: 0, or -errno. */
+int sock_local(int fd, struct addr *ret);
+int sock_remote(int fd, struct addr *ret);
+/** sock_tune_control() - no delay, and a dead peer is noticed after @user_timeout_ms. */
+void sock_tune_control(int fd, unsigned user_timeout_ms);
+/** sock_reset_on_close() - closing it will send a reset and leave no TIME_WAIT behind. */
+void sock_reset_on_close(int fd);
+/** sock_reset() - close it so. */
+void sock_reset(int fd);
+/** sock_route_source() - the address this machine would use towards @remote. Return: 0, -errno. */
+int sock_route_source(const struct addr *remote, struct addr *ret);
+/** sock_listen_local() - listen on the abstract Unix socket "@name", SOCK_SEQPACKET. */
+int sock_listen_local(const char *name);
+/** sock_connect_local() - connect to it; checks that its owner has our uid. */
+int sock_connect_local(const char *name);
+/** sock_peer_is_us() - has the process at the other end our uid? */
+bool sock_peer_is_us(int fd);
+/** sock_send_fds() - one message with descriptors. Return: 0, or -errno. */
+int sock_send_fds(int fd, const void *data, size_t len, const int *fds, size_t n_fds);
+
+/**
+ * struct sock_listener - a listening socket of this machine
+ * @bound: address and port; the unspecified address when it listens on all
+ * @family: the socket's, AF_INET6 for a dual-stack one
+ * @queued: connections that wait in its accept queue
+ * @backlog: how many may wait
+ */
+struct sock_listener {
+	struct addr bound;
+	int family;
+	uint32_t queued;
+	uint32_t backlog;
+};
+
+/**
+ * sock_find_listener() - who listens on TCP @port and can be reached by IPv4 from outside
+ * @inside: the machine's own address; a listener bound to another one is passed over
+ *
+ * By NETLINK_SOCK_DIAG, so no program has to register and a fork or exec changes nothing.
+ *
+ * Return: 0; -ENOENT when nobody does (or only on loopback); -errno.
+ */
+int sock_find_listener(uint16_t port, const struct addr *inside, struct sock_listener *ret);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "boxer/verbs.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "boxer/guest.h"
+#include "boxer/local.h"
+#include "boxer/node.h"
+#include "boxer/sock.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+#define ANSWER_WAIT_S 5
+
+static const char exec_usage[] =
+	"usage: boxer exec [--id ID] -- PROGRAM [ARGUMENTS]\n\n"
+	"Runs PROGRAM in this function so that its connections go through the node that\n"
+	"is running here.\n\n"
+	"  --id ID   which node, if several run here (default: BOXER_ID, or the only one)\n"
+	"  --help    this text\n\n"
+	"Exits as PROGRAM did; 125 no node answers, 126 PROGRAM can't be executed, 127 it\n"
+	"was not found.\n";
+
+/* The only node of this network namespace. Return: 0, -ENOENT none, -ENOTUNIQ several. */
+static int find_node(char *ret_name, size_t size)
+{
+	FILE *in = fopen("/proc/net/unix", "re");
+	char line[512], *at;
+	int found = 0;
+
+	if (!in)
+		return -errno;
+	while (fgets(line, sizeof(line), in)) {
+		at = strstr(line, " @boxer/");
+		if (!at)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		/* Accepted connections carry the listener's name as well. */
+		if (found && strcmp(ret_name, at + 2) == 0)
+			continue;
+		found++;
+		(void)snprintf(ret_name, size, "%s", at + 2);
+	}
+	(void)fclose(in);
+	return found == 1 ? 0 : found == 0 ? -ENOENT : -ENOTUNIQ;
+}
+
+static int ask_environment(const char *name, char *ret_text, size_t size, struct error *err)
+{
+	struct local_request request = {.version = LOCAL_VERSION, .op = LOCAL_ENV};
+	char buf[sizeof(struct local_reply) + LOCAL_TEXT_MAX + 1];
+	const struct timeval wait = {.tv_sec = ANSWER_WAIT_S};
+	cleanup_close int fd = sock_connect_local(name);
+	struct local_reply reply;
+	ssize_t n;
+	int r;
+
+	if (fd < 0)
+		return error_sys(err, -fd, "no node answers at @%s", name);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	r = sock_send_fds(fd, &request, sizeof(request), NULL, 0);
+	if (r < 0)
+		return error_sys(err, -r, "the node at @%s", name);
+	n = recv(fd, buf, sizeof(buf) - 1, 0);
+	if (n < (ssize_t)sizeof(reply))
+		return error_set(err, EPROTO, "the node at @%s gives no answer", name);
+	(void)memcpy(&reply, buf, sizeof(reply));
+	if (reply.version != LOCAL_VERSION)
+		return error_set(err, EPROTO, "the node at @%s is of another version", name);
+	if (reply.error)
+		return error_sys(err, reply.error, "the node at @%s", name);
+	buf[n] = '\0';
+	(void)snprintf(ret_text, size, "%s", buf + sizeof(reply));
+	return 0;
+}
+
+int verb_exec(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"id", required_argument, NULL, 'i'}, {"help", no_argument, NULL, 'h'}, {0}};
+	char environment[LOCAL_TEXT_MAX + 1], name[64] = "";
+	const char *id = getenv("BOXER_ID");
+	struct error err = {0};
+	int c, r = 0, status = NODE_EXIT_FAILED;
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (c == 'h') {
+			(void)fputs(exec_usage, stdout);
+			return EXIT_SUCCESS;
+		}
+		if (c != 'i')
+			return EXIT_USAGE;
+		id = optarg;
+	}
+	if (optind >= argc) {
+		(void)fprintf(stderr, "boxer exec: -- PROGRAM is missing\n");
+		return EXIT_USAGE;
+	}
+	if (id)
+		(void)snprintf(name, sizeof(name), "boxer/%s", id);
+	else
+		r = find_node(name, sizeof(name));
+	if (r < 0)
+		(void)error_set(&err, -r,
+				r == -ENOTUNIQ ? "several nodes run here; say --id"
+					       : "no node runs here");
+	else
+		r = ask_environment(name, environment, sizeof(environment), &err);
+	if (r == 0) {
+		guest_apply_environment(environment);
+		status = guest_exec(argv + optind, &err);
+	}
+	(void)fprintf(stderr, "boxer exec: %s\n", err.text);
+	return status;
+}
