@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* "unused": a variable may exist for nothing but what happens at its end. */
 /** cleanup_close - the descriptor is closed at the end of its scope; errno is kept. */
-#define cleanup_close __attribute__((cleanup(cleanup_close_fd)))
+#define cleanup_close __attribute__((cleanup(cleanup_close_fd), unused))
 /** cleanup_free - the memory is freed at the end of its scope. */
-#define cleanup_free __attribute__((cleanup(cleanup_free_ptr)))
+#define cleanup_free __attribute__((cleanup(cleanup_free_ptr), unused))
 /** cleanup_with - @fn is called with the variable's address at the end of its scope. */
-#define cleanup_with(fn) __attribute__((cleanup(fn)))
+#define cleanup_with(fn) __attribute__((cleanup(fn), unused))
 
 static inline void cleanup_close_fd(int *fd)
 {

@@ -139,7 +139,7 @@ static int passed_fd(struct msghdr *msg)
 	for (struct cmsghdr *m = CMSG_FIRSTHDR(msg); m; m = CMSG_NXTHDR(msg, m)) {
 		if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
 			continue;
-		/* The control buffer has room for one descriptor only. */
+		/* There is room for one descriptor only; more make the message MSG_CTRUNC. */
 		(void)memcpy(&fd, CMSG_DATA(m), sizeof(fd));
 	}
 	return fd;
@@ -158,7 +158,8 @@ static void on_request(struct ev_loop *loop, struct ev_io *w, int revents)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room),
+		/* CMSG_SPACE would have room for two: alignment. */
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t n = recvmsg(w->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	int fd;

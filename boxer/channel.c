@@ -26,6 +26,12 @@
 
 #define FRAME_MAX (FRAME_HEADER_LEN + FRAME_BODY_MAX + FRAME_MAC_LEN)
 
+static const struct channel_pace usual_pace = {
+	.handshake = CHANNEL_HANDSHAKE_NS,
+	.ping = CHANNEL_PING_NS,
+	.silence = CHANNEL_SILENCE_NS,
+};
+
 enum channel_state { CHANNEL_HELLO, CHANNEL_PROOF, CHANNEL_READY, CHANNEL_OVER };
 
 struct channel {
@@ -39,7 +45,8 @@ struct channel {
 	uint32_t expected; /* the peer's id, or FRAME_ID_JOINING */
 	struct frame_hello mine, theirs;
 	struct auth_session session;
-	uint64_t heard_at, pinged_at;
+	struct channel_pace pace;
+	uint64_t heard_at;
 	unsigned entered;
 	bool orphaned;
 	bool broken; /* a send failed; the timer tells the owner */
@@ -290,12 +297,21 @@ static enum reason reason_of(int error)
 {
 	switch (error) {
 	case ECONNRESET: /* its process ended: nodes close links by a reset */
+	case EPIPE:
 		return REASON_LEFT;
 	case ETIMEDOUT:
 		return REASON_TIMEOUT;
 	default:
 		return REASON_UNREACHABLE;
 	}
+}
+
+static void flush_or_end(struct channel *ch)
+{
+	int r = flush(ch);
+
+	if (r < 0)
+		over(ch, reason_of(-r));
 }
 
 static void on_readable(struct channel *ch)
@@ -315,8 +331,8 @@ static void on_readable(struct channel *ch)
 	if (reason != REASON_NONE) {
 		refuse(ch, reason);
 		over(ch, reason);
-	} else if (ch->state != CHANNEL_OVER && !ch->orphaned && flush(ch) < 0) {
-		over(ch, REASON_UNREACHABLE);
+	} else if (ch->state != CHANNEL_OVER && !ch->orphaned) {
+		flush_or_end(ch);
 	}
 }
 
@@ -328,8 +344,8 @@ static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
 	enter(ch);
 	if (revents & EV_READ)
 		on_readable(ch);
-	if (revents & EV_WRITE && ch->state != CHANNEL_OVER && !ch->orphaned && flush(ch) < 0)
-		over(ch, REASON_UNREACHABLE);
+	if (revents & EV_WRITE && ch->state != CHANNEL_OVER && !ch->orphaned)
+		flush_or_end(ch);
 	leave(ch);
 }
 
@@ -340,23 +356,26 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)revents;
 	enter(ch);
-	if (ch->state != CHANNEL_READY) {
-		over(ch, REASON_TIMEOUT);
-	} else if (ch->broken) {
+	if (ch->broken) {
 		over(ch, REASON_UNREACHABLE);
-	} else if (now - ch->heard_at >= CHANNEL_SILENCE_NS) {
+	} else if (ch->state != CHANNEL_READY || now - ch->heard_at >= ch->pace.silence) {
 		over(ch, REASON_TIMEOUT);
 	} else {
-		if (now - ch->pinged_at >= CHANNEL_PING_NS) {
-			ch->pinged_at = now;
-			(void)channel_send(ch, FRAME_PING, NULL, 0);
-		}
+		(void)channel_send(ch, FRAME_PING, NULL, 0);
 		if (ch->state == CHANNEL_READY && !ch->orphaned && !ev_is_active(w)) {
-			ev_timer_set(w, 1e-9 * (double)CHANNEL_PING_NS, 0.);
+			ev_timer_set(w, 1e-9 * (double)ch->pace.ping, 0.);
 			ev_timer_start(loop, w);
 		}
 	}
 	leave(ch);
+}
+
+void channel_set_pace(struct channel *ch, const struct channel_pace *pace)
+{
+	ch->pace = *pace;
+	ev_timer_stop(ch->loop, &ch->timer);
+	ev_timer_set(&ch->timer, 1e-9 * (double)pace->handshake, 0.);
+	ev_timer_start(ch->loop, &ch->timer);
 }
 
 struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, uint32_t self,
@@ -382,9 +401,9 @@ struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, ui
 	sock_tune_control(fd, (unsigned)(CHANNEL_SILENCE_NS / NS_PER_MS));
 	ev_io_init(&ch->io, on_io, fd, EV_READ);
 	ch->io.data = ch;
-	ev_timer_init(&ch->timer, on_timer, 1e-9 * (double)CHANNEL_HANDSHAKE_NS, 0.);
+	ev_timer_init(&ch->timer, on_timer, 0., 0.);
 	ch->timer.data = ch;
-	ev_timer_start(loop, &ch->timer);
+	channel_set_pace(ch, &usual_pace);
 	len = frame_encode_hello(&ch->mine, body, sizeof(body));
 	if (len < 0 || put(ch, FRAME_HELLO, body, (size_t)len) < 0) {
 		release(ch);

@@ -17,12 +17,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHANNEL_QUEUE_MAX    (1024 * 1024) /* bytes that may wait to be sent */
+#define CHANNEL_QUEUE_MAX    (1024UL * 1024) /* bytes that may wait to be sent */
 #define CHANNEL_HANDSHAKE_NS (5 * 1000000000ULL)
 #define CHANNEL_PING_NS	     (10 * 1000000000ULL)
 #define CHANNEL_SILENCE_NS   (30 * 1000000000ULL) /* nothing heard: the peer is lost */
 
 struct channel;
+
+/**
+ * struct channel_pace - how patient a channel is, in ns
+ * @handshake: for all of it
+ * @ping: between two pings
+ * @silence: when nothing was heard for so long the peer is lost
+ */
+struct channel_pace {
+	uint64_t handshake, ping, silence;
+};
 
 /**
  * struct channel_ops - what a channel tells its owner
@@ -51,6 +61,8 @@ struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, ui
 void channel_free(struct channel *ch);
 /** channel_own() - another owner from now on. */
 void channel_own(struct channel *ch, const struct channel_ops *ops, void *arg);
+/** channel_set_pace() - another one than CHANNEL_*_NS; right after channel_new(). For tests. */
+void channel_set_pace(struct channel *ch, const struct channel_pace *pace);
 /** channel_peer() - the id that the other side proved to speak for. */
 uint32_t channel_peer(const struct channel *ch);
 /** channel_fd() - for socket addresses. */

@@ -57,9 +57,12 @@ static void remember(struct dials *set, uint64_t cookie, int error)
 
 int dial_result(struct dials *set, uint64_t cookie)
 {
-	for (size_t i = 0; i < DIAL_RESULTS_MAX; i++)
-		if (cookie != 0 && set->results[i].cookie == cookie)
-			return set->results[i].error;
+	for (size_t i = 0; cookie != 0 && i < DIAL_RESULTS_MAX; i++) {
+		if (set->results[i].cookie != cookie)
+			continue;
+		set->results[i].cookie = 0;
+		return set->results[i].error;
+	}
 	return 0;
 }
 
@@ -89,6 +92,7 @@ static void tell(const struct dial *d, enum reason reason, const struct addr *re
 
 static void finish(struct dial *d, enum reason reason, const struct addr *remote)
 {
+	const struct addr target = *remote; /* often the dial's own, which is about to go */
 	dial_done *done = d->done;
 	void *arg = d->arg;
 
@@ -100,7 +104,7 @@ static void finish(struct dial *d, enum reason reason, const struct addr *remote
 	}
 	dial_free(d);
 	if (done)
-		done(arg, reason, remote);
+		done(arg, reason, &target);
 }
 
 /* Ask the peer's node, if there is a link; otherwise wait for it. */
@@ -214,6 +218,8 @@ void dial_follow(struct dials *set, const struct addr *target, const struct addr
 {
 	struct dial *d = dial_new(set, target, local);
 
+	/* The program uses the socket once more: why it failed before is history. */
+	(void)dial_result(set, cookie);
 	if (!d) {
 		remember(set, cookie, reason_errno(REASON_LOCAL));
 		(void)shutdown(fd, SHUT_RDWR);

@@ -52,7 +52,7 @@ void dial_cancel(struct dial *dial);
  */
 void dial_follow(struct dials *dials, const struct addr *target, const struct addr *local, int fd,
 		 uint64_t cookie);
-/** dial_result() - why the socket failed: a positive errno, 0 when nothing is known. */
+/** dial_result() - why the socket failed, told once: a positive errno, 0 when nothing is known. */
 int dial_result(struct dials *dials, uint64_t cookie);
 
 /** dial_answered() - a peer's FRAME_PUNCHED. */

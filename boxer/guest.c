@@ -25,7 +25,7 @@ struct guest {
  */
 static int find_shim(char *ret, size_t size)
 {
-	static const char *const places[] = {"../lib", "../" BOXER_LIBDIR, "."};
+	static const char *const places[] = {"../lib", ("../" BOXER_LIBDIR), "."};
 	char exe[PATH_MAX], path[2 * PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	char *slash;
@@ -99,10 +99,16 @@ int guest_exec(char *const *argv, struct error *err)
 	return err->code == ENOENT ? NODE_EXIT_NOT_FOUND : NODE_EXIT_NOT_EXECUTABLE;
 }
 
-static void run_child(struct node *node, int report)
+/** struct exec_failure - what a child says that could not become the program */
+struct exec_failure {
+	int status;
+	struct error err;
+};
+
+static void run_child(struct node *node, pid_t parent, int report)
 {
+	struct exec_failure failure = {.status = NODE_EXIT_FAILED};
 	char environment[4096];
-	struct error err = {0};
 	sigset_t none;
 	int n;
 
@@ -110,15 +116,16 @@ static void run_child(struct node *node, int report)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(NODE_EXIT_FAILED);
 	n = guest_environment(node, environment, sizeof(environment));
-	if (n < 0)
-		(void)error_sys(&err, -n, "cannot find " SHIM_NAME);
-	else
+	if (n < 0) {
+		(void)error_sys(&failure.err, -n, "cannot find " SHIM_NAME);
+	} else {
 		guest_apply_environment(environment);
-	if (n >= 0)
-		(void)guest_exec(node->options->guest, &err);
-	(void)!write(report, &err, sizeof(err));
+		failure.status = guest_exec(node->options->guest, &failure.err);
+	}
+	(void)!write(report, &failure, sizeof(failure));
 	_exit(NODE_EXIT_FAILED);
 }
 
@@ -139,7 +146,7 @@ static void on_guest_exit(struct ev_loop *loop, struct ev_child *w, int revents)
 /* Return: 0 when the child has become the program, else the exit status for its error. */
 static int await_exec(int report, pid_t pid, struct error *err)
 {
-	struct error failure;
+	struct exec_failure failure;
 	ssize_t n;
 
 	do
@@ -149,15 +156,15 @@ static int await_exec(int report, pid_t pid, struct error *err)
 		return 0;
 	(void)waitpid(pid, NULL, 0);
 	if (err)
-		*err = failure;
-	return failure.code == ENOENT ? NODE_EXIT_NOT_FOUND : NODE_EXIT_NOT_EXECUTABLE;
+		*err = failure.err;
+	return failure.status;
 }
 
 int guest_start(struct node *node)
 {
 	struct guest *g = calloc(1, sizeof(*g));
 	int report[2], status;
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	if (!g || pipe2(report, O_CLOEXEC) < 0) {
 		free(g);
@@ -167,7 +174,7 @@ int guest_start(struct node *node)
 	g->node = node;
 	pid = fork();
 	if (pid == 0)
-		run_child(node, report[1]);
+		run_child(node, parent, report[1]);
 	(void)close(report[1]);
 	if (pid < 0) {
 		(void)error_sys(node->err, errno, "cannot start the guest");

@@ -123,26 +123,34 @@ static void on_link_frame(void *arg, uint32_t id, uint8_t type, const uint8_t *b
 
 static const struct peer_ops link_ops = {on_link_up, on_link_lost, on_link_frame};
 
+/* In a directory that others may write to the name could be a trap. */
+static int own_dir(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (lstat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() ? 0 : -EPERM;
+}
+
 /* BOXER_DIR: the caller's, or one that this user's node of that id always has. */
 static int make_dir(struct node *node)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct stat st;
-	int n;
+	int n, r;
 
 	if (node->options->dir)
 		n = snprintf(node->dir, sizeof(node->dir), "%s", node->options->dir);
 	else
 		n = snprintf(node->dir, sizeof(node->dir), "%s/boxer-%u-%u",
 			     tmp && *tmp ? tmp : "/tmp", (unsigned)geteuid(), node->id);
-	if (n < 0 || (size_t)n >= sizeof(node->dir))
-		return -ENAMETOOLONG;
-	if (mkdir(node->dir, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	/* In a directory that others may write to the name could be a trap. */
-	if (lstat(node->dir, &st) < 0)
-		return -errno;
-	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() ? 0 : -EPERM;
+	r = n < 0 || (size_t)n >= sizeof(node->dir) ? -ENAMETOOLONG : own_dir(node->dir);
+	/* What is not ours is not tidied up either. */
+	if (r < 0)
+		node->dir[0] = '\0';
+	return r;
 }
 
 static int open_rooms(struct node *node, const struct addr *external)
@@ -165,8 +173,9 @@ static int open_rooms(struct node *node, const struct addr *external)
 		return -ENOMEM;
 	r = peers_new(&config, &node->peers);
 	if (r == 0)
-		r = make_dir(node);
-	return r < 0 ? r : api_new(node, &node->api);
+		r = api_new(node, &node->api);
+	/* Only now is the id ours on this machine, and with it the directory. */
+	return r < 0 ? r : make_dir(node);
 }
 
 static void on_joined(void *arg, const struct frame_joined *joined, const struct addr *local)
@@ -224,6 +233,8 @@ static void on_gone(void *arg, const struct frame_gone *gone)
 	peers_remove(node->peers, gone->id);
 	dial_member_gone(node->dials, gone->id);
 	show_members(node);
+	/* Perhaps it was the only one without a link. */
+	try_gate(node);
 }
 
 static void on_uplink_ended(void *arg, enum reason reason)
@@ -247,8 +258,8 @@ static void on_gate_deadline(struct ev_loop *loop, struct ev_timer *w, int reven
 
 	(void)loop;
 	(void)revents;
-	/* Before that the uplink keeps the deadline and knows the better reason. */
-	if (node->joined)
+	/* Before it is admitted the uplink keeps the deadline and knows the better reason. */
+	if (node->api)
 		node_fail(node, REASON_TIMEOUT, "waited for %zu members: %zu are there, %zu linked",
 			  wanted(node), node->members.n,
 			  node->peers ? peers_linked(node->peers) : 0);

@@ -243,7 +243,7 @@ static bool reachable(const struct inet_diag_msg *m, const struct addr *inside,
 	return true;
 }
 
-static bool v6_only(const struct nlmsghdr *h)
+static bool v6_only(struct nlmsghdr *h)
 {
 	const struct inet_diag_msg *m = NLMSG_DATA(h);
 	const char *at = (const char *)(m + 1);

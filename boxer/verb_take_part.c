@@ -250,7 +250,7 @@ static int take_name(const char *verb, const char *given, char ret[static FRAME_
 	if (!frame_name_valid(given))
 		return bad(verb, "'%s' can't be a name: letters, digits and inner hyphens, 1 to 63",
 			   given);
-	(void)strcpy(ret, given);
+	(void)memcpy(ret, given, strlen(given) + 1);
 	return -1;
 }
 
