@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * json_pack() takes NULL for a member as an error and frees what it was given,
+ * so running out of memory anywhere leaves NULL at the root: the one place that
+ * looks.
+ */
+#include "lab/plan.h"
+
+#include "lab/scenario_keys.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+
+static const char *const kind_names[] = {"internet", "nat", "host"};
+
+/* null for an address that is none. */
+static json_t *address(const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+
+	return addr->family == AF_UNSPEC ? json_null() : json_string(addr_format(addr, text));
+}
+
+static json_t *words(char *const *argv)
+{
+	json_t *list;
+
+	if (!argv)
+		return json_null();
+	list = json_array();
+	for (size_t i = 0; argv[i]; i++)
+		(void)json_array_append_new(list, json_string(argv[i]));
+	return list;
+}
+
+static json_t *node(const struct plan *plan, const struct plan_node *node)
+{
+	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:i}", "name", node->name, "role",
+			 scenario_role_words[node->from->role], "nat",
+			 node->nat == PLAN_NONE ? NULL : plan->nats[node->nat].name, "inside",
+			 address(&node->inside), "external", address(&node->external), "run",
+			 words(node->from->run), "wait", (int)node->wait);
+}
+
+static json_t *nat(const struct plan_nat *plan_nat)
+{
+	const struct nat *nat = &plan_nat->nat;
+	json_t *forwards = json_array();
+
+	for (size_t i = 0; i < nat->n_forwards; i++) {
+		const struct nat_forward *f = &nat->forwards[i];
+
+		(void)json_array_append_new(forwards,
+					    json_pack("{s:s, s:i, s:o}", "proto",
+						      f->proto == IPPROTO_UDP ? "udp" : "tcp",
+						      "port", f->port, "to", address(&f->to)));
+	}
+	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "name", plan_nat->name,
+			 "preset", nat->preset, "external", address(&plan_nat->external), "mapping",
+			 nat_mapping_names[nat->mapping], "filtering",
+			 nat_filtering_names[nat->filtering], "unsolicited",
+			 nat_unsolicited_names[nat->unsolicited], "tcp_tracking",
+			 nat_tcp_tracking_names[nat->tcp_tracking], "forwards", forwards);
+}
+
+static json_t *namespace(const struct topo_node *node)
+{
+	return json_pack("{s:s, s:s}", "name", node->name, "kind", kind_names[node->kind]);
+}
+
+static json_t *end(const struct topo_spec *spec, const struct topo_end *end)
+{
+	return json_pack("{s:s, s:s, s:o}", "node", spec->nodes[end->node].name, "ifname",
+			 end->ifname, "addr", address(&end->addr));
+}
+
+static json_t *route(const struct topo_spec *spec, const struct topo_route *route)
+{
+	char text[ADDR_TEXT_MAX];
+	char dst[ADDR_TEXT_MAX + 8];
+
+	(void)snprintf(dst, sizeof(dst), "%s/%u", addr_format_host(&route->dst, text),
+		       route->prefix_len);
+	return json_pack("{s:s, s:s, s:s, s:o}", "node", spec->nodes[route->node].name, "dst", dst,
+			 "ifname", route->ifname, "via", address(&route->via));
+}
+
+static json_t *topology(const struct topo_spec *spec)
+{
+	json_t *nodes = json_array();
+	json_t *links = json_array();
+	json_t *routes = json_array();
+
+	for (size_t i = 0; i < spec->n_nodes; i++)
+		(void)json_array_append_new(nodes, namespace(&spec->nodes[i]));
+	for (size_t i = 0; i < spec->n_links; i++)
+		(void)json_array_append_new(links,
+					    json_pack("[o, o]", end(spec, &spec->links[i].ends[0]),
+						      end(spec, &spec->links[i].ends[1])));
+	for (size_t i = 0; i < spec->n_routes; i++)
+		(void)json_array_append_new(routes, route(spec, &spec->routes[i]));
+	return json_pack("{s:o, s:o, s:o}", "nodes", nodes, "links", links, "routes", routes);
+}
+
+static json_t *programs(const struct scenario_program *programs, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		const struct scenario_program *p = &programs[i];
+		json_t *program = json_pack("{s:s, s:o}", "node", p->node, "argv", words(p->argv));
+
+		if (p->port)
+			(void)json_object_set_new(program, "port", json_integer(p->port));
+		if (p->cpu >= 0)
+			(void)json_object_set_new(program, "cpu", json_integer(p->cpu));
+		(void)json_array_append_new(list, program);
+	}
+	return list;
+}
+
+static json_t *listening(const struct scenario_step *step)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < step->n_listening; i++)
+		(void)json_array_append_new(list,
+					    json_pack("{s:s, s:i}", "node", step->listening[i].node,
+						      "port", step->listening[i].port));
+	return list;
+}
+
+static json_t *values(const struct scenario_value *values, size_t n)
+{
+	json_t *map = json_object();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_object_set_new(
+			map, values[i].label,
+			json_pack("{s:s, s:s}", "at", values[i].pointer, "unit", values[i].unit));
+	return map;
+}
+
+static json_t *moved(const struct scenario_value *values, size_t n)
+{
+	json_t *map = json_object();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_object_set_new(map, values[i].label, json_string(values[i].pointer));
+	return map;
+}
+
+static json_t *step(const struct scenario_step *step)
+{
+	json_t *expect =
+		json_pack("{s:s, s:s, s:s?}", "exit", scenario_exit_words[step->exit], "path",
+			  scenario_path_words[step->path], "dropped_by", step->dropped_by);
+
+	return json_pack(
+		"{s:s, s:b, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name, "links",
+		step->links, "listening", listening(step), "boxer", step->boxer, "timeout_ns",
+		(json_int_t)step->timeout_ns, "serve", programs(step->serve, step->n_serve), "run",
+		programs(step->run, step->n_run), "values", values(step->values, step->n_values),
+		"moved", moved(step->moved, step->n_moved), "expect", expect);
+}
+
+int plan_print_json(const struct plan *plan, FILE *out)
+{
+	const struct scenario *scenario = plan->scenario;
+	json_t *nodes = json_array();
+	json_t *nats = json_array();
+	json_t *steps = json_array();
+	json_t *root;
+	int r;
+
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		(void)json_array_append_new(nodes, node(plan, &plan->nodes[i]));
+	for (size_t i = 0; i < plan->n_nats; i++)
+		(void)json_array_append_new(nats, nat(&plan->nats[i]));
+	for (size_t i = 0; i < scenario->n_steps; i++)
+		(void)json_array_append_new(steps, step(&scenario->steps[i]));
+	root = json_pack("{s:s, s:s, s:s?, s:I, s:o, s:o, s:o, s:o}", "schema", "boxlab-plan-1",
+			 "scenario", scenario->name, "description", scenario->description, "seed",
+			 (json_int_t)scenario->seed, "nodes", nodes, "nats", nats, "topology",
+			 topology(&plan->spec), "steps", steps);
+	if (!root)
+		return -ENOMEM;
+	r = json_dumpf(root, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF ? -EIO : 0;
+	json_decref(root);
+	return r;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab/plan.h"
+
+#include "lab/scenario_keys.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <string.h>
+
+static const char *proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_UDP ? "udp" : "tcp";
+}
+
+static int wider(int width, const char *text)
+{
+	int len = (int)strlen(text);
+
+	return len > width ? len : width;
+}
+
+static void print_head(const struct plan *plan, FILE *out)
+{
+	const struct scenario *scenario = plan->scenario;
+
+	(void)fprintf(out, "%s", scenario->name);
+	if (scenario->description) {
+		int len = (int)strcspn(scenario->description, "\n");
+
+		(void)fprintf(out, ": %.*s", len, scenario->description);
+	}
+	(void)fprintf(
+		out, "\n%zu nodes (%zu functions), %zu NATs, %zu links; random seed %" PRIu64 "\n",
+		plan->n_nodes, plan->n_functions, plan->n_nats, plan->spec.n_links, scenario->seed);
+}
+
+/* As a shell would take it. */
+static void print_word(const char *word, FILE *out)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "_-./:=,@%+";
+
+	if (*word && !word[strspn(word, safe)]) {
+		(void)fputs(word, out);
+		return;
+	}
+	(void)fputc('\'', out);
+	for (const char *c = word; *c; c++)
+		(void)fputs(*c == '\'' ? "'\\''" : (const char[]){*c, '\0'}, out);
+	(void)fputc('\'', out);
+}
+
+static void print_command(char *const *argv, FILE *out)
+{
+	for (size_t i = 0; argv[i]; i++) {
+		if (i)
+			(void)fputc(' ', out);
+		print_word(argv[i], out);
+	}
+}
+
+/* The guest of a function, indented by @indent. */
+static void print_guest(const struct plan_node *node, int indent, FILE *out)
+{
+	if (!node->from->run)
+		return;
+	(void)fprintf(out, "%*s  runs ", indent, "");
+	print_command(node->from->run, out);
+	(void)fprintf(out, "  (once %u %s there)\n", node->wait,
+		      node->wait == 1 ? "function is" : "functions are");
+}
+
+static void print_nodes(const struct plan *plan, FILE *out)
+{
+	char inside[ADDR_TEXT_MAX];
+	char external[ADDR_TEXT_MAX];
+	int name = sizeof("NODE") - 1;
+	int nat = sizeof("NAT") - 1;
+
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		name = wider(name, plan->nodes[i].name);
+	for (size_t i = 0; i < plan->n_nats; i++)
+		nat = wider(nat, plan->nats[i].name);
+	(void)fprintf(out, "\n%-*s  %-8s  %-15s  %-*s  %s\n", name, "NODE", "ROLE", "ADDRESS", nat,
+		      "NAT", "SEEN AS");
+	for (size_t i = 0; i < plan->n_nodes; i++) {
+		const struct plan_node *node = &plan->nodes[i];
+
+		(void)fprintf(out, "%-*s  %-8s  %-15s  %-*s  %s\n", name, node->name,
+			      scenario_role_words[node->from->role],
+			      addr_format(&node->inside, inside), nat,
+			      node->nat == PLAN_NONE ? "-" : plan->nats[node->nat].name,
+			      addr_format(&node->external, external));
+		print_guest(node, name, out);
+	}
+}
+
+static void print_nats(const struct plan *plan, FILE *out)
+{
+	char text[ADDR_TEXT_MAX];
+	int name = sizeof("NAT") - 1;
+	int preset = sizeof("PRESET") - 1;
+
+	if (!plan->n_nats)
+		return;
+	for (size_t i = 0; i < plan->n_nats; i++) {
+		name = wider(name, plan->nats[i].name);
+		preset = wider(preset, plan->nats[i].nat.preset);
+	}
+	(void)fprintf(out, "\n%-*s  %-*s  %-13s  %-7s  %-9s  %-11s  %s\n", name, "NAT", preset,
+		      "PRESET", "ADDRESS", "MAPPING", "FILTERING", "UNSOLICITED", "TCP");
+	for (size_t i = 0; i < plan->n_nats; i++) {
+		const struct plan_nat *plan_nat = &plan->nats[i];
+		const struct nat *nat = &plan_nat->nat;
+
+		(void)fprintf(out, "%-*s  %-*s  %-13s  %-7s  %-9s  %-11s  %s\n", name,
+			      plan_nat->name, preset, nat->preset,
+			      addr_format(&plan_nat->external, text),
+			      nat_mapping_names[nat->mapping], nat_filtering_names[nat->filtering],
+			      nat_unsolicited_names[nat->unsolicited],
+			      nat_tcp_tracking_names[nat->tcp_tracking]);
+		for (size_t j = 0; j < nat->n_forwards; j++)
+			(void)fprintf(out, "%*s  forwards %s port %u to %s\n", name, "",
+				      proto_name(nat->forwards[j].proto), nat->forwards[j].port,
+				      addr_format(&nat->forwards[j].to, text));
+	}
+}
+
+static void print_program(const char *verb, const struct scenario_program *program, int width,
+			  FILE *out)
+{
+	(void)fprintf(out, "    %-6s  %-*s  ", verb, width, program->node);
+	print_command(program->argv, out);
+	if (program->port)
+		(void)fprintf(out, "  (port %u)", program->port);
+	if (program->cpu >= 0)
+		(void)fprintf(out, "  (cpu %d)", program->cpu);
+	(void)fputc('\n', out);
+}
+
+static void print_values(const char *verb, const struct scenario_value *values, size_t n, FILE *out)
+{
+	if (!n)
+		return;
+	(void)fprintf(out, "    %-6s  ", verb);
+	for (size_t i = 0; i < n; i++) {
+		(void)fprintf(out, "%s%s %s", i ? ", " : "", values[i].label, values[i].pointer);
+		if (values[i].unit && *values[i].unit)
+			(void)fprintf(out, " (%s)", values[i].unit);
+	}
+	(void)fputc('\n', out);
+}
+
+static void print_step(const struct scenario_step *step, size_t number, FILE *out)
+{
+	char timeout[KEYS_DURATION_MAX];
+	int width = 0;
+
+	for (size_t i = 0; i < step->n_serve; i++)
+		width = wider(width, step->serve[i].node);
+	for (size_t i = 0; i < step->n_run; i++)
+		width = wider(width, step->run[i].node);
+	(void)fprintf(out, "%2zu  %s  (%s%s)\n", number, step->name,
+		      step->boxer ? "" : "without Boxer, ",
+		      keys_format_duration(step->timeout_ns, timeout));
+	if (step->links)
+		(void)fputs("    links   every function to every other\n", out);
+	for (size_t i = 0; i < step->n_listening; i++)
+		(void)fprintf(out, "    await   %s listens on port %u\n", step->listening[i].node,
+			      step->listening[i].port);
+	for (size_t i = 0; i < step->n_serve; i++)
+		print_program("serve", &step->serve[i], width, out);
+	for (size_t i = 0; i < step->n_run; i++)
+		print_program("run", &step->run[i], width, out);
+	print_values("values", step->values, step->n_values, out);
+	print_values("moved", step->moved, step->n_moved, out);
+	if (!step->n_run && !step->dropped_by)
+		return;
+	(void)fprintf(out, "    expect  exit %s", scenario_exit_words[step->exit]);
+	if (step->path == PATH_DIRECT)
+		(void)fputs(", path direct", out);
+	if (step->dropped_by)
+		(void)fprintf(out, ", dropped by the NAT of %s", step->dropped_by);
+	(void)fputc('\n', out);
+}
+
+void plan_print(const struct plan *plan, FILE *out)
+{
+	print_head(plan, out);
+	print_nodes(plan, out);
+	print_nats(plan, out);
+	if (plan->scenario->n_steps)
+		(void)fputs("\nSTEPS\n", out);
+	for (size_t i = 0; i < plan->scenario->n_steps; i++)
+		print_step(&plan->scenario->steps[i], i + 1, out);
+}

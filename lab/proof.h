@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interface for path proofs: did the bytes that a program says it moved really
+ * go straight from one node to the other, through exactly the NATs in between
+ * and nobody else? The answer rests on what the kernels of the routers say, not
+ * on what the programs or Boxer say. Judging is pure: it is given flow tables and
+ * counters, whoever read them (lab/run/evidence), so tests can lie to it.
+ *
+ * "Direct" means all of:
+ *  - every NAT in between holds the connection, seen from its own side, and the
+ *    translated addresses in both are the same pair;
+ *  - none of it is older than the step, and the trackers saw it established
+ *    while the step ran;
+ *  - these connections carried at least as many bytes, in each direction and in
+ *    each NAT, as the program says it moved;
+ *  - nobody else carried that many: neither another flow of the two nodes, nor
+ *    the internet's links to machines that had no part in the step.
+ */
+#ifndef LAB_PROOF_H
+#define LAB_PROOF_H
+
+#include "base/addr.h"
+#include "topo/conntrack.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROOF_ROUTERS_MAX 2
+#define PROOF_PUBLIC	  (-1) /* the router of a node that has none */
+#define PROOF_NAME_MAX	  64
+#define PROOF_REASON_MAX  512
+
+/** enum proof_kind - what is proven of the way the bytes took */
+enum proof_kind {
+	PROOF_NONE,    /* nothing; the reason says what is missing */
+	PROOF_DIRECT,  /* straight through the NATs in between */
+	PROOF_RELAYED, /* somebody else carried as much */
+};
+
+/**
+ * struct proof_end - one of the two nodes
+ * @inside, @external: its own address and what the world sees of it (port 0)
+ * @router: index of its NAT in proof_case.routers, or PROOF_PUBLIC
+ * @link_sent, @link_received: bytes that went from and to it on its own link
+ *	during the step; asked for only of a public node, which no NAT vouches for
+ */
+struct proof_end {
+	const char *name;
+	struct addr inside, external;
+	int router;
+	uint64_t link_sent, link_received;
+};
+
+/** struct proof_known - a flow that was there before the step, and its bytes of both directions */
+struct proof_known {
+	uint32_t id;
+	uint64_t bytes;
+};
+
+/**
+ * struct proof_router - what one NAT's kernel says
+ * @flows: its table after the step, the ended flows included
+ * @known: what was in its table before the step, sorted by id
+ */
+struct proof_router {
+	const char *name;
+	const struct conntrack_flow *flows;
+	size_t n_flows;
+	const struct proof_known *known;
+	size_t n_known;
+};
+
+/** struct proof_link - a link of somebody who had no part in the step, and its bytes meanwhile */
+struct proof_link {
+	const char *name;
+	uint64_t bytes;
+};
+
+/**
+ * struct proof_case - all that is known of one connection's way
+ * @from: who connected
+ * @to: who listened on @port
+ * @sent: bytes that the program says went from @from to @to
+ * @received: bytes that it says came back
+ * @began, @ended: of the step, CLOCK_MONOTONIC ns
+ * @routers: the NATs in between: none, one (also when both share it), or two
+ * @others: links of the internet to everybody who had no part in the step
+ * @partners: external addresses of further nodes that did have a part in it
+ */
+struct proof_case {
+	struct proof_end from, to;
+	uint16_t port;
+	uint64_t sent, received;
+	uint64_t began, ended;
+	struct proof_router routers[PROOF_ROUTERS_MAX];
+	size_t n_routers;
+	const struct proof_link *others;
+	size_t n_others;
+	const struct addr *partners;
+	size_t n_partners;
+};
+
+/**
+ * struct proof_nat - what one NAT testifies
+ * @src, @dst, @reply_src, @reply_dst: of the connection that carried most
+ * @bytes, @reply_bytes: of all connections, in the directions that this one's
+ *	original and reply tuples show
+ * @established: the tracker saw it established
+ */
+struct proof_nat {
+	char name[PROOF_NAME_MAX];
+	struct addr src, dst, reply_src, reply_dst;
+	uint64_t bytes, reply_bytes;
+	bool established;
+};
+
+/**
+ * struct proof - the verdict, as data
+ * @connections: how many connections make it up
+ * @reason: a sentence; for PROOF_DIRECT it says by which NATs, else what is wrong
+ * @nats: those that testify, @from's first
+ * @others_bytes: what the links of those who had no part in it carried meanwhile
+ * @from_elsewhere, @to_elsewhere: what the two nodes exchanged with others
+ *	meanwhile, as far as a NAT knows
+ */
+struct proof {
+	enum proof_kind kind;
+	char reason[PROOF_REASON_MAX];
+	size_t connections;
+	struct proof_nat nats[PROOF_ROUTERS_MAX];
+	size_t n_nats;
+	uint64_t others_bytes;
+	uint64_t from_elsewhere, to_elsewhere;
+};
+
+/** proof_kind_name() - "none", "direct", "relayed". */
+const char *proof_kind_name(enum proof_kind kind);
+/** proof_judge() - see above; the case is not changed. */
+void proof_judge(const struct proof_case *c, struct proof *ret_proof);
+
+#endif

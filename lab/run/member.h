@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interface for members: the Boxer processes of a run, the seed and one node per
+ * function. What they do is learnt from the lines that they write to --events
+ * (boxer/events.h), which are kept in NODE-events.jsonl.
+ */
+#ifndef LAB_RUN_MEMBER_H
+#define LAB_RUN_MEMBER_H
+
+#include "lab/run/world.h"
+
+#define MEMBER_KEY_FILE "/run/boxer.key"
+
+/** member_start() - the seed, a node, or a node with its guest. Return: 0, or -errno. */
+int member_start(struct machine *machine, struct error *err);
+/** member_free() - NULL is legal; its process is not touched. */
+void member_free(struct member *member);
+/** member_is_up() - the seed has listened, the node has joined. */
+bool member_is_up(const struct member *member);
+/** member_is_linked() - @member has told of a control link to the node of that index. */
+bool member_is_linked(const struct member *member, size_t index);
+
+#endif
