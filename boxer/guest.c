@@ -48,19 +48,46 @@ static int find_shim(char *ret, size_t size)
 	return -ENOENT;
 }
 
+/* What the dynamic linker splits LD_PRELOAD at. */
+static bool can_preload(const char *path)
+{
+	return !strpbrk(path, " :");
+}
+
+int guest_locate_shim(struct node *node)
+{
+	char link[sizeof(node->dir) + sizeof("/" SHIM_NAME)];
+	int r = find_shim(node->shim, sizeof(node->shim));
+
+	if (r < 0 || can_preload(node->shim))
+		return r;
+	(void)snprintf(link, sizeof(link), "%s/" SHIM_NAME, node->dir);
+	if (!can_preload(link))
+		return -EINVAL;
+	(void)unlink(link);
+	if (symlink(node->shim, link) < 0)
+		return -errno;
+	(void)snprintf(node->shim, sizeof(node->shim), "%s", link);
+	return 0;
+}
+
+void guest_forget_shim(const struct node *node)
+{
+	char link[sizeof(node->dir) + sizeof("/" SHIM_NAME)];
+
+	(void)snprintf(link, sizeof(link), "%s/" SHIM_NAME, node->dir);
+	(void)unlink(link);
+}
+
 int guest_environment(const struct node *node, char *buf, size_t size)
 {
-	char seed[ADDR_TEXT_MAX], shim[PATH_MAX];
-	int r = find_shim(shim, sizeof(shim));
-	int n;
+	char seed[ADDR_TEXT_MAX];
+	int n = snprintf(buf, size,
+			 "BOXER_ID=%u\nBOXER_NAME=%s\nBOXER_SIZE=%zu\nBOXER_SEED=%s\n"
+			 "BOXER_DIR=%s\nLD_PRELOAD=%s\n",
+			 node->id, node->options->name, node->members.n,
+			 addr_format(&node->options->seed, seed), node->dir, node->shim);
 
-	if (r < 0)
-		return r;
-	n = snprintf(buf, size,
-		     "BOXER_ID=%u\nBOXER_NAME=%s\nBOXER_SIZE=%zu\nBOXER_SEED=%s\nBOXER_DIR=%s\n"
-		     "LD_PRELOAD=%s\n",
-		     node->id, node->options->name, node->members.n,
-		     addr_format(&node->options->seed, seed), node->dir, shim);
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 
@@ -108,7 +135,7 @@ struct exec_failure {
 static void run_child(struct node *node, pid_t parent, int report)
 {
 	struct exec_failure failure = {.status = NODE_EXIT_FAILED};
-	char environment[4096];
+	char environment[LOCAL_TEXT_MAX];
 	sigset_t none;
 	int n;
 

@@ -15,6 +15,18 @@ struct node;
 struct guest;
 
 /**
+ * guest_locate_shim() - where programs of this function find it: node.shim
+ *
+ * A path that LD_PRELOAD cannot hold, with a space or a colon in it, is reached by
+ * a link in BOXER_DIR.
+ *
+ * Return: 0; -ENOENT when it is not installed, -EINVAL when BOXER_DIR cannot be
+ * written in LD_PRELOAD either, -errno.
+ */
+int guest_locate_shim(struct node *node);
+/** guest_forget_shim() - take that link away, if there is one. */
+void guest_forget_shim(const struct node *node);
+/**
  * guest_environment() - BOXER_ID, BOXER_NAME, BOXER_SIZE, BOXER_SEED, BOXER_DIR and
  * LD_PRELOAD as "NAME=VALUE\n" lines
  *

@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #define LOCAL_VERSION	   1
-#define LOCAL_NAME_FMT	   "boxer/%u" /* after the leading NUL of an abstract name */
-#define LOCAL_TEXT_MAX	   4096
+#define LOCAL_NAME_FMT	   "boxer/%u"  /* after the leading NUL of an abstract name */
+#define LOCAL_TEXT_MAX	   8192	       /* it holds two paths */
 #define LOCAL_SIGNAL_NET   0x7f4d0000u /* 127.77.0.0/16: where signal connections come from */
 #define LOCAL_SIGNAL_MASK  0xffff0000u
 #define LOCAL_OVERLAY_NET  0xc6120000u /* 198.18.0.0/15: member ID has the host part ID + 1 */

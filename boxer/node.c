@@ -193,6 +193,13 @@ static void on_joined(void *arg, const struct frame_joined *joined, const struct
 			  node->id, strerror(-r));
 		return;
 	}
+	r = guest_locate_shim(node);
+	if (r < 0) {
+		node_fail(node, REASON_LOCAL, "cannot load libboxer-shim.so into programs: %s",
+			  r == -EINVAL ? "its path has a space or a colon, and BOXER_DIR's too"
+				       : strerror(-r));
+		return;
+	}
 	EMIT(&node->options->events, "joined", EV_NUMBER("id", node->id),
 	     EV_TEXT("name", node->options->name), EV_ADDR("overlay", &node->overlay),
 	     EV_ADDR("external", &joined->observed), EV_ADDR("local", local),
@@ -301,6 +308,7 @@ static void remove_dir(const struct node *node)
 		return;
 	(void)snprintf(path, sizeof(path), "%s/members", node->dir);
 	(void)unlink(path);
+	guest_forget_shim(node);
 	if (!node->options->dir)
 		(void)rmdir(node->dir);
 }

@@ -18,6 +18,7 @@
 #include "boxer/profile.h"
 
 #include <ev.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -67,7 +68,8 @@ struct node {
 	struct addr inside; /* own address and control port */
 	struct addr overlay;
 	char dir[256];
-	bool joined, open; /* admitted; the start gate has opened */
+	char shim[PATH_MAX]; /* what LD_PRELOAD gets */
+	bool joined, open;   /* admitted; the start gate has opened */
 	uint64_t started_at;
 	int exit_status;
 	struct error *err;

@@ -24,13 +24,16 @@ static void __attribute__((noreturn)) become_probe(int in, int out, char *const 
 	(void)dup2(in, STDIN_FILENO);
 	(void)dup2(out, STDOUT_FILENO);
 	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	/* LD_PRELOAD is split at spaces, and a checkout may have one in its path. */
+	if (chdir(SHIM_DIR) < 0)
+		_exit(126);
 	(void)execve(PROBE_PATH, argv, env);
 	_exit(127);
 }
 
 struct guest guest_start(const struct fakenode *node, enum guest_how how)
 {
-	char preload[] = "LD_PRELOAD=" SHIM_PATH;
+	char preload[] = "LD_PRELOAD=./" SHIM_NAME;
 	char id[32];
 	char *env[3] = {NULL};
 	struct guest guest;

@@ -19,9 +19,9 @@ static void run(const char *command, char *buf, size_t size)
 }
 
 #define EXPORTS(file) \
-	NM " -D --defined-only --format=posix " file " | cut -d' ' -f1 | LC_ALL=C sort"
-#define NEEDS(file)                                                                      \
-	"LC_ALL=C " READELF " -d " file " | sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p'" \
+	NM " -D --defined-only --format=posix '" file "' | cut -d' ' -f1 | LC_ALL=C sort"
+#define NEEDS(file)                                                                        \
+	"LC_ALL=C " READELF " -d '" file "' | sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p'" \
 	" | grep -v ^ld-linux"
 
 Test(files, the_shim_exports_what_it_hooks_and_nothing_else)
