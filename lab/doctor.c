@@ -169,7 +169,7 @@ static int outside_userns(struct exam *exam, struct doctor_finding *finding, str
 	}
 	(void)close(fds[0]);
 	if (pid < 0) {
-		userns_remedy(code, finding->remedy, sizeof(finding->remedy));
+		(void)userns_remedy(code, finding->remedy, sizeof(finding->remedy));
 		return error_sys(err, code, "refused");
 	}
 	r = userns_map(pid, wide, err);
@@ -182,7 +182,7 @@ static int outside_userns(struct exam *exam, struct doctor_finding *finding, str
 		return r;
 	code = WEXITSTATUS(status);
 	if (code) {
-		userns_remedy(code, finding->remedy, sizeof(finding->remedy));
+		(void)userns_remedy(code, finding->remedy, sizeof(finding->remedy));
 		return error_sys(err, code, "made, but without power");
 	}
 	say(finding, "made and mapped");

@@ -57,7 +57,7 @@ static int get_reply(const struct door_lab *lab, struct door_reply *reply, int *
 				 lab->id);
 	if (reply->what == DOOR_REFUSED) {
 		reply->text[sizeof(reply->text) - 1] = '\0';
-		return error_set(err, reply->error, "%s", reply->text);
+		return error_set(err, reply->error ? reply->error : EPROTO, "%s", reply->text);
 	}
 	if (ret_fd)
 		*ret_fd = take_fd(&fd);
@@ -86,7 +86,7 @@ int door_list(const struct door_lab *lab, size_t first, struct door_node nodes[D
 	      struct error *err)
 {
 	struct door_head head = {.op = DOOR_LIST, .first = (uint32_t)first};
-	struct door_reply reply;
+	struct door_reply reply = {0};
 	int r = ask(lab, &head, &reply, err);
 
 	if (r < 0)
@@ -142,9 +142,9 @@ static int request_exec(const struct door_lab *lab, const struct door_order *ord
 	};
 	if (strlen(order->node) >= sizeof(request->head.node))
 		return error_set(err, ENOENT, "no machine \"%s\" is here", order->node);
-	(void)strcpy(request->head.node, order->node);
+	(void)snprintf(request->head.node, sizeof(request->head.node), "%s", order->node);
 	if (term && strlen(term) < sizeof(request->head.term))
-		(void)strcpy(request->head.term, term);
+		(void)snprintf(request->head.term, sizeof(request->head.term), "%s", term);
 	for (char *const *arg = order->argv; *arg; arg++) {
 		size_t len = strlen(*arg) + 1;
 
@@ -196,17 +196,16 @@ static void take_signals(struct stay *stay)
 /** turn() - wait once, and do what has come up */
 static int turn(struct stay *stay, struct error *err)
 {
-	bool shown = stay->master >= 0;
 	struct pollfd fds[] = {
 		{.fd = stay->lab->sock, .events = POLLIN},
 		{.fd = stay->signals, .events = POLLIN},
-		{.fd = shown ? stay->master : -1,
-		 .events = shown ? terminal_wants_master(&stay->terminal) : 0},
-		{.fd = shown && terminal_wants_input(&stay->terminal) ? STDIN_FILENO : -1,
-		 .events = POLLIN},
+		{.fd = -1},
+		{.fd = -1},
 	};
 	int r = 0;
 
+	if (stay->master >= 0)
+		terminal_poll(&stay->terminal, &fds[2]);
 	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 		return errno == EINTR ? 0 : error_sys(err, errno, "poll");
 	if (fds[1].revents)

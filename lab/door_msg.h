@@ -22,11 +22,11 @@
 
 #include <stdint.h>
 
-#define DOOR_VERSION	  1
-#define DOOR_NODES_MAX	  16 /* in one reply */
-#define DOOR_TERM_MAX	  64
-#define DOOR_STRINGS_MAX  (SANDBOX_REQUEST_MAX / 2) /* the environment needs room too */
-#define DOOR_ROLE_MAX	  16
+#define DOOR_VERSION	 1
+#define DOOR_NODES_MAX	 16 /* in one reply */
+#define DOOR_TERM_MAX	 64
+#define DOOR_STRINGS_MAX (SANDBOX_REQUEST_MAX / 2) /* the environment needs room too */
+#define DOOR_ROLE_MAX	 16
 
 /** enum door_op - what a client asks */
 enum door_op {

@@ -37,7 +37,7 @@ static int open_to_others(const char *path, const struct stat *st, struct error 
 
 	if ((st->st_mode & need) == need)
 		return 0;
-	return error_set(err, EACCES,
+	return error_set(err, ENOTSUP,
 			 "%s has mode %04o, but root's labs run programs as another uid: chmod "
 			 "o+r%s it",
 			 path, st->st_mode & 07777, S_ISDIR(st->st_mode) ? "x" : "");

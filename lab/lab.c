@@ -137,6 +137,17 @@ static int settle(struct start *start, struct error *err)
 	return r < 0 ? error_sys(err, -r, "cannot limit user namespaces") : 0;
 }
 
+/** explain() - a security module lets user namespaces be made, but without any power */
+static void explain(struct error *err)
+{
+	char remedy[256];
+	size_t len = strlen(err->text);
+
+	if ((err->code == EPERM || err->code == EACCES) &&
+	    userns_remedy(err->code, remedy, sizeof(remedy)))
+		(void)snprintf(err->text + len, sizeof(err->text) - len, " (%s)", remedy);
+}
+
 /** run_pid1() - the life of the lab's pid 1 */
 static void __attribute__((noreturn))
 run_pid1(struct start *start, int (*body)(struct lab *lab, void *arg), void *arg)
@@ -156,6 +167,7 @@ run_pid1(struct start *start, int (*body)(struct lab *lab, void *arg), void *arg
 	wait_for_go(&start->lab);
 	r = settle(start, &err);
 	if (r < 0) {
+		explain(&err);
 		failure.code = err.code;
 		(void)memcpy(failure.text, err.text, sizeof(failure.text));
 		(void)fdmsg_send(start->lab.rpc, &msg, 0);
@@ -179,7 +191,7 @@ static int refused(int code, struct error *err)
 {
 	char remedy[256];
 
-	userns_remedy(code, remedy, sizeof(remedy));
+	(void)userns_remedy(code, remedy, sizeof(remedy));
 	return error_set(err, code, "the kernel refuses a user namespace (%s): %s", strerror(code),
 			 remedy);
 }
@@ -221,8 +233,10 @@ static int block_signals(struct start *start, struct error *err)
 	(void)sigemptyset(&mask);
 	(void)sigaddset(&mask, SIGINT);
 	(void)sigaddset(&mask, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &mask, &start->mask) < 0)
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return error_sys(err, errno, "cannot block signals");
+	/* Who ignores it, as some parents leave it, cannot wait for children. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	start->front.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	return start->front.signals < 0 ? error_sys(err, errno, "signalfd") : 0;
 }
@@ -336,7 +350,7 @@ int lab_create_file(struct lab *lab, const char *name, struct error *err)
 
 	if (strlen(name) >= sizeof(request.text))
 		return error_sys(err, ENAMETOOLONG, "a file of the results");
-	(void)strcpy(request.text, name);
+	(void)snprintf(request.text, sizeof(request.text), "%s", name);
 	r = fdmsg_send(lab->rpc, &msg, 0);
 	if (r < 0)
 		return error_sys(err, -r, "cannot ask for the file %s", name);

@@ -142,7 +142,7 @@ static int choose(const char *id, const struct lab_names *names, char *ret_id, s
 
 int lab_name_connect(const char *id, char ret_id[static LAB_ID_MAX + 1], struct error *err)
 {
-	cleanup_free struct lab_names *names = malloc(sizeof(*names));
+	cleanup_free struct lab_names *names = calloc(1, sizeof(*names));
 	cleanup_close int fd = -1;
 	struct sockaddr_un addr;
 	struct ucred peer;

@@ -161,7 +161,7 @@ static int protect_proc(const char *proc, struct error *err)
 	return 0;
 }
 
-/** mount_proc() - read-only where it is the machine's; the lab's own sysctls stay open */
+/** mount_common_proc() - read-only where it is the machine's; the lab's own sysctls stay open */
 static int mount_common_proc(struct error *err)
 {
 	static const char *const open_places[] = {"proc/sys/net", "proc/sys/user"};
@@ -170,7 +170,8 @@ static int mount_common_proc(struct error *err)
 
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return error_sys(err, errno,
-				 "cannot mount /proc (a container must not mask parts of its own)");
+				 "cannot mount /proc (a container's own must not be masked: "
+				 "--security-opt systempaths=unconfined)");
 	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
 		trees[i] = mounts_clone(AT_FDCWD, open_places[i], 0);
 	r = protect_proc("proc", err);

@@ -27,7 +27,7 @@
 #define SANDBOX_PROGRAMS_MAX 256   /* started and not yet reported as ended, per sandbox */
 
 /* Where things are inside every sandbox. */
-#define SANDBOX_TOOLS "/opt"	  /* bin/, lib/, libexec/: ours, as Lambda's layers */
+#define SANDBOX_TOOLS "/opt"	  /* bin/ and lib/: ours, as Lambda's layers */
 #define SANDBOX_TASK  "/var/task" /* the scenario's directory, read-only; where programs start */
 #define SANDBOX_HOME  "/tmp"	  /* the only place that a function may write to */
 
@@ -54,7 +54,7 @@ struct sandbox_spec {
  * struct sandbox_program - a program to start
  * @argv: NULL-terminated; argv[0] is looked up in the sandbox's PATH
  * @env: additional NAME=VALUE strings, NULL-terminated; NULL for none. The rest
- *	 is the sandbox's own: PATH, HOME, TMPDIR, LANG, TERM
+ *	 is the sandbox's own: PATH, LD_LIBRARY_PATH, HOME, TMPDIR, LANG, TERM
  * @fds: descriptors that it inherits, numbered from 0; stay the caller's; -1: /dev/null
  * @n_fds: 3 or more
  * @cpu: pinned to that processor; -1: anywhere

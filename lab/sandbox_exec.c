@@ -193,7 +193,8 @@ static int become_program(struct init_request *request, const int *fds, int gues
 	if (r)
 		return r;
 	environ = env;
-	(void)execvp(argv[0], argv);
+	/* The first string is argv[0]. */
+	(void)execvp(request->strings, argv);
 	return errno;
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,14 +48,13 @@ void terminal_resize(const struct terminal *terminal)
 	(void)ioctl(terminal->master, TIOCSWINSZ, &size);
 }
 
-short terminal_wants_input(const struct terminal *terminal)
+void terminal_poll(const struct terminal *terminal, struct pollfd ret_fds[static 2])
 {
-	return terminal->input && !terminal->n_typed ? POLLIN : 0;
-}
-
-short terminal_wants_master(const struct terminal *terminal)
-{
-	return (short)(POLLIN | (terminal->n_typed ? POLLOUT : 0));
+	ret_fds[0] = (struct pollfd){.fd = terminal->master, .events = POLLIN};
+	if (terminal->n_typed)
+		ret_fds[0].events |= POLLOUT;
+	else if (terminal->input)
+		ret_fds[1] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
 }
 
 void terminal_take_input(struct terminal *terminal)

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -37,10 +38,12 @@ int terminal_enter(struct terminal *terminal, int master, struct error *err);
 void terminal_leave(struct terminal *terminal);
 /** terminal_resize() - hand the size on. */
 void terminal_resize(const struct terminal *terminal);
-/** terminal_wants() - poll() events to wait for on the caller's stdin. */
-short terminal_wants_input(const struct terminal *terminal);
-/** terminal_wants_master() - the same for the other terminal. */
-short terminal_wants_master(const struct terminal *terminal);
+/**
+ * terminal_poll() - what to wait for
+ * @ret_fds: [0] the other terminal, [1] the caller's stdin; left as they are where
+ *	     there is nothing to wait for
+ */
+void terminal_poll(const struct terminal *terminal, struct pollfd ret_fds[static 2]);
 /** terminal_take_input() - the caller's stdin is readable. */
 void terminal_take_input(struct terminal *terminal);
 /** terminal_write_typed() - as much of it as the other terminal takes. */

@@ -16,18 +16,26 @@
 #include <sys/wait.h>
 
 /** maps() - does the map in @path say that the ids @first .. @first + @n - 1 exist here? */
-static bool maps(const char *path, unsigned first, unsigned n)
+static bool maps(const char *path, unsigned long first, unsigned long n)
 {
-	unsigned inside, outside, count;
-	bool found = false;
-	FILE *f = fopen(path, "re");
+	char text[4096];
+	char *at = text;
 
-	if (!f)
+	if (file_read(path, text, sizeof(text)) < 0)
 		return false;
-	while (!found && fscanf(f, "%u %u %u", &inside, &outside, &count) == 3)
-		found = first >= inside && count >= n && first - inside <= count - n;
-	(void)fclose(f);
-	return found;
+	/* Lines of three numbers: first inside, first outside, how many. */
+	for (char *end; *at; at = end) {
+		unsigned long inside = strtoul(at, &end, 10);
+		unsigned long count;
+
+		(void)strtoul(end, &end, 10);
+		count = strtoul(end, &end, 10);
+		if (end == at)
+			break;
+		if (first >= inside && count >= n && first - inside <= count - n)
+			return true;
+	}
+	return false;
 }
 
 static bool has_ids(unsigned first, unsigned n)
@@ -165,20 +173,13 @@ int userns_guest(struct error *err)
 
 static bool seccomp_filters(void)
 {
-	char line[256];
-	int mode = 0;
-	FILE *f = fopen("/proc/self/status", "re");
+	char text[4096];
 
-	if (!f)
-		return false;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Seccomp: %d", &mode) == 1)
-			break;
-	(void)fclose(f);
-	return mode == 2;
+	return file_read("/proc/self/status", text, sizeof(text)) > 0 &&
+	       strstr(text, "\nSeccomp:\t2\n");
 }
 
-void userns_remedy(int code, char *ret_text, size_t size)
+bool userns_remedy(int code, char *ret_text, size_t size)
 {
 	static const struct {
 		const char *path;
@@ -197,7 +198,7 @@ void userns_remedy(int code, char *ret_text, size_t size)
 	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
 		if (file_read_long(sysctls[i].path, sysctls[i].bad - 1) == sysctls[i].bad) {
 			(void)snprintf(ret_text, size, "%s", sysctls[i].text);
-			return;
+			return true;
 		}
 	}
 	if (code == EINVAL || code == ENOSYS)
@@ -212,5 +213,7 @@ void userns_remedy(int code, char *ret_text, size_t size)
 			       "--security-opt seccomp=unconfined, or --privileged");
 	else
 		(void)snprintf(ret_text, size,
-			       "nothing known forbids it: a chroot or a security module may");
+			       "nothing known forbids it: a chroot or a security module may; in "
+			       "a container, --security-opt apparmor=unconfined");
+	return code == EINVAL || code == ENOSYS || code == ENOSPC || seccomp_filters();
 }

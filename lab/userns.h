@@ -59,7 +59,9 @@ int userns_guest(struct error *err);
  * userns_remedy() - why this machine gives no user namespace, and what helps
  * @code: positive errno of the refusal
  * @ret_text: a sentence that names the sysctl or the option
+ *
+ * Return: true when that was found to be the cause, false when it is a guess.
  */
-void userns_remedy(int code, char *ret_text, size_t size);
+bool userns_remedy(int code, char *ret_text, size_t size);
 
 #endif

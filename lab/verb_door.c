@@ -217,14 +217,13 @@ static int list_lab(const char *id, json_t *labs, struct error *err)
 
 static int list_all(bool json)
 {
-	cleanup_free struct lab_names *names = malloc(sizeof(*names));
+	cleanup_free struct lab_names *names = calloc(1, sizeof(*names));
 	json_t *labs = json ? json_array() : NULL;
+	struct error err = {.code = ENOMEM, .text = "out of memory"};
 	int code = RUN_PASSED;
-	struct error err;
 	int r;
 
-	r = names ? lab_name_list(names, &err) : error_sys(&err, ENOMEM, "ls");
-	if (r < 0) {
+	if (!names || lab_name_list(names, &err) < 0) {
 		json_decref(labs);
 		return complain(&err);
 	}

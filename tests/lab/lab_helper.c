@@ -424,7 +424,7 @@ static const struct {
 	const char *name;
 	int (*verb)(int argc, char **argv);
 } verbs[] = {
-	{"exec", verb_exec}, {"shell", verb_shell}, {"ls", verb_ls},
+	{"exec", verb_exec}, {"shell", verb_shell},   {"ls", verb_ls},
 	{"down", verb_down}, {"doctor", verb_doctor},
 };
 

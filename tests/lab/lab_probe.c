@@ -151,11 +151,11 @@ int main(int argc, char **argv)
 		const char *what;
 		int (*try)(const char *arg);
 	} trials[] = {
-		{"mount", try_mount},	 {"remount", try_remount}, {"umount", try_umount},
-		{"link", try_link},	 {"userns", try_userns},   {"netns", try_netns},
-		{"hostname", try_hostname}, {"uid", try_uid},	   {"raw", try_raw},
-		{"trace", try_trace},	 {"getfd", try_getfd},	   {"kill", try_kill},
-		{"rewrite", try_rewrite}, {"create", try_create},  {"nofile", try_nofile},
+		{"mount", try_mount},	    {"remount", try_remount}, {"umount", try_umount},
+		{"link", try_link},	    {"userns", try_userns},   {"netns", try_netns},
+		{"hostname", try_hostname}, {"uid", try_uid},	      {"raw", try_raw},
+		{"trace", try_trace},	    {"getfd", try_getfd},     {"kill", try_kill},
+		{"rewrite", try_rewrite},   {"create", try_create},   {"nofile", try_nofile},
 	};
 
 	if (argc > 1 && strcmp(argv[1], "fds") == 0)

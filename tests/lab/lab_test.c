@@ -32,6 +32,13 @@ Test(lab, ends_with_the_code_of_its_body)
 	expect(&o, 7, "");
 }
 
+Test(lab, ends_with_that_code_even_where_ended_children_are_ignored)
+{
+	COMMAND(&o, "sh", "-c", "trap '' CHLD INT TERM; exec $0 leave 7",
+		helper_path("lab-helper"));
+	expect(&o, 7, "");
+}
+
 Test(lab, is_uid_0_of_its_own_world)
 {
 	HELPER(&o, "pid1", "sh", "-c",
@@ -73,7 +80,8 @@ Test(lab, makes_files_below_the_result_directory_only)
 		     (const char *const[]){"../x", "/tmp/x", "b/../../x", "./x", "b//x", "b/", "..",
 					   "", NULL};
 	     *refused; refused++) {
-		(void)snprintf(command, sizeof(command), "\nEINVAL: %s: not a name below", *refused);
+		(void)snprintf(command, sizeof(command), "\nEINVAL: %s: not a name below",
+			       *refused);
 		expect(&o, 0, command);
 	}
 	expect(&o, 0, "\nENOTDIR: up/x: ");
@@ -275,13 +283,14 @@ static int kill_once(enum phase phase, unsigned *seed)
 {
 	char line[64], left[256];
 	uint64_t before;
-	int out, r;
+	int out = -1;
+	int r;
 	pid_t front = start_up("4", &out);
 
 	if (front < 0)
 		return 124;
 	if (phase == STARTING)
-		moment(seed, 60000);
+		moment(seed, 30000);
 	else if (!wait_line(out, line, sizeof(line)))
 		return 123;
 	if (phase == ENDING)

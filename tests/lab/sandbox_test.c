@@ -22,9 +22,10 @@ Test(sandbox, programs_are_uid_1000_without_capabilities)
 	expect(&o, 0, "1000\n1000\nuser\n");
 	expect(&o, 0, "\nUid:\t1000\t1000\t1000\t1000\n");
 	expect(&o, 0, "\nGid:\t1000\t1000\t1000\t1000\n");
-	expect(&o, 0, "\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
-		      "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
-		      "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+	expect(&o, 0,
+	       "\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
+	       "CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\n"
+	       "CapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
 }
 
 Test(sandbox, has_1024_descriptors_and_cannot_have_more)
@@ -76,8 +77,8 @@ Test(sandbox, programs_can_do_no_harm)
 	char *line = o.out;
 
 	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++)
-		used += (size_t)snprintf(script + used, sizeof(script) - used,
-					 "lab-probe %s %s\n", trials[i].what, trials[i].on);
+		used += (size_t)snprintf(script + used, sizeof(script) - used, "lab-probe %s %s\n",
+					 trials[i].what, trials[i].on);
 	HELPER(&o, "sandbox", "sh", "-c", script);
 	cr_assert_eq(o.code, 0, "%s", o.out);
 	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
