@@ -47,14 +47,15 @@ TestSuite(door_alone, .init = need_labs, .timeout = 120);
 
 Test(door, gives_a_program_the_clients_stdin_and_stdout)
 {
-	COMMAND(&o, "sh", "-c", "echo hello | $0 exec $1 fn1 -- sh -c 'hostname; cat; pwd; id -u'",
+	COMMAND(&o, "sh", "-c",
+		"echo hello | \"$0\" exec $1 fn1 -- sh -c 'hostname; cat; pwd; id -u'",
 		helper_path("lab-helper"), helper_id());
 	expect(&o, 0, "fn1\nhello\n/var/task\n1000\n");
-	COMMAND(&o, "sh", "-c", "$0 exec $1 fn1 sh -c 'echo out; echo err >&2' 2>/dev/null",
+	COMMAND(&o, "sh", "-c", "\"$0\" exec $1 fn1 sh -c 'echo out; echo err >&2' 2>/dev/null",
 		helper_path("lab-helper"), helper_id());
 	expect(&o, 0, "out\n");
 	cr_expect(!strstr(o.out, "err"));
-	COMMAND(&o, "sh", "-c", "$0 exec $1 fn1 lab-probe fds <&- >/dev/null",
+	COMMAND(&o, "sh", "-c", "\"$0\" exec $1 fn1 lab-probe fds <&- >/dev/null",
 		helper_path("lab-helper"), helper_id());
 	expect(&o, 0, "");
 }
@@ -115,8 +116,8 @@ Test(door, takes_the_beginning_of_an_id)
 Test(door_alone, needs_no_id_when_there_is_one_lab)
 {
 	COMMAND(&o, "unshare", "-rn", "sh", "-c",
-		"$0 up 2 | { read id; $0 exec - fn1 hostname; $0 ls | tr -s ' '; $0 down; "
-		"echo down $?; $0 ls; $0 exec - fn0 true; echo $?; }",
+		"\"$0\" up 2 | { read id; \"$0\" exec - fn1 hostname; \"$0\" ls | tr -s ' '; \"$0\" down; "
+		"echo down $?; \"$0\" ls; \"$0\" exec - fn0 true; echo $?; }",
 		helper_path("lab-helper"));
 	expect(&o, 0, "fn1\nLAB MACHINE ROLE INSIDE OUTSIDE\nlab-");
 	expect(&o, 0, " fn0 function 10.0.0.2 203.1.0.1\nlab-");
@@ -151,7 +152,7 @@ Test(door_alone, lists_many_machines)
 	cr_assert(setenv("LAB_ID", helper_id(), 1) == 0);
 	many = START(&out, "up", "40");
 	cr_assert(wait_line(out, line, sizeof(line)));
-	COMMAND(&o, "sh", "-c", "$0 ls | grep -c \"^$1 .* fn\"", helper_path("lab-helper"),
+	COMMAND(&o, "sh", "-c", "\"$0\" ls | grep -c \"^$1 .* fn\"", helper_path("lab-helper"),
 		helper_id());
 	expect(&o, 0, "40\n");
 	HELPER(&o, "down", helper_id());
@@ -547,7 +548,7 @@ Test(door, a_shell_dies_with_its_terminal)
 
 Test(door, a_shell_takes_a_script_from_a_pipe)
 {
-	COMMAND(&o, "sh", "-c", "echo 'hostname; exit 4' | $0 shell $1 fn2",
+	COMMAND(&o, "sh", "-c", "echo 'hostname; exit 4' | \"$0\" shell $1 fn2",
 		helper_path("lab-helper"), helper_id());
 	expect(&o, 4, "fn2\n");
 }

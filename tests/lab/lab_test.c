@@ -34,7 +34,7 @@ Test(lab, ends_with_the_code_of_its_body)
 
 Test(lab, ends_with_that_code_even_where_ended_children_are_ignored)
 {
-	COMMAND(&o, "sh", "-c", "trap '' CHLD INT TERM; exec $0 leave 7",
+	COMMAND(&o, "sh", "-c", "trap '' CHLD INT TERM; exec \"$0\" leave 7",
 		helper_path("lab-helper"));
 	expect(&o, 7, "");
 }
