@@ -4,10 +4,13 @@
  *
  *	ANSWER_BINDING	the listener's port could not be shared yet: the program
  *			is between listen() and the shim's SO_REUSEPORT, or the
- *			shim is not there at all. Tried again every millisecond,
- *			ANSWER_BIND_TRIES times, then refused.
+ *			shim is not there at all. Tried again with growing pauses for
+ *			ANSWER_BIND_NS, then refused.
  *	ANSWER_KEPT	the SYN is out and the socket is kept; waits for the
- *			connection to complete on it, then hands it over.
+ *			connection to complete on it, then hands it over. A reset
+ *			says that the caller's own SYN is not out yet (nothing
+ *			silent is in front of it): back to ANSWER_BINDING, with a
+ *			fresh socket after a pause.
  *
  * A sequential answer that could bind leaves no state at all: its socket is
  * closed as soon as the SYN has left, and closing a socket in SYN_SENT sends
@@ -26,8 +29,9 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#define ANSWER_BIND_TRIES 20
-#define ANSWER_BIND_NS	  (1 * NS_PER_MS)
+#define ANSWER_PAUSE_FIRST_NS (1 * NS_PER_MS) /* doubles */
+#define ANSWER_PAUSE_MAX_NS   (50 * NS_PER_MS)
+#define ANSWER_BIND_NS	      (500 * NS_PER_MS) /* in all: a busy machine may hold a program */
 
 enum answer_state { ANSWER_BINDING, ANSWER_KEPT };
 
@@ -39,7 +43,8 @@ struct answer {
 	struct frame_punch punch;
 	const struct strategy *strategy;
 	struct sock_listener listener;
-	unsigned tries;
+	uint64_t pause; /* before the next try */
+	bool replied;
 	uint64_t started_at;
 	struct ev_io io;
 	struct ev_timer timer;
@@ -95,9 +100,24 @@ static void reply(const struct answer *a, enum reason reason)
 
 static void refuse(struct answer *a, enum reason reason)
 {
-	reply(a, reason);
+	if (!a->replied)
+		reply(a, reason);
 	tell(a, reason);
 	answer_free(a);
+}
+
+static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents);
+
+static void try_later(struct answer *a)
+{
+	struct ev_loop *loop = a->set->node->loop;
+
+	a->state = ANSWER_BINDING;
+	ev_timer_stop(loop, &a->timer);
+	ev_timer_init(&a->timer, on_retry, 1e-9 * (double)a->pause, 0.);
+	ev_timer_start(loop, &a->timer);
+	if (a->pause < ANSWER_PAUSE_MAX_NS)
+		a->pause *= 2;
 }
 
 static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
@@ -107,6 +127,12 @@ static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
 
 	(void)revents;
 	ev_io_stop(loop, w);
+	if (r == -ECONNREFUSED && clock_now() - a->started_at < ANSWER_DEADLINE_NS) {
+		(void)close(fd);
+		ev_io_set(w, -1, EV_WRITE);
+		try_later(a);
+		return;
+	}
 	if (r < 0) {
 		tell(a, r == -ETIMEDOUT ? REASON_TIMEOUT : REASON_UNREACHABLE);
 		answer_free(a);
@@ -138,7 +164,9 @@ static void keep(struct answer *a, int fd)
 	ev_timer_stop(loop, &a->timer);
 	ev_timer_init(&a->timer, on_deadline, 1e-9 * (double)ANSWER_DEADLINE_NS, 0.);
 	ev_timer_start(loop, &a->timer);
-	reply(a, REASON_NONE);
+	if (!a->replied)
+		reply(a, REASON_NONE);
+	a->replied = true;
 }
 
 /* The SYN is on its way (or the connection is there already): what now? */
@@ -165,7 +193,6 @@ static void sent(struct answer *a, int fd, int connect_result)
 
 static void try_bind(struct answer *a)
 {
-	struct ev_loop *loop = a->set->node->loop;
 	int fd = sock_shared(&a->listener.bound, a->listener.family);
 
 	if (fd >= 0) {
@@ -176,13 +203,11 @@ static void try_bind(struct answer *a)
 		refuse(a, REASON_LOCAL);
 		return;
 	}
-	if (++a->tries > ANSWER_BIND_TRIES) {
+	if (clock_now() - a->started_at >= ANSWER_BIND_NS) {
 		refuse(a, REASON_NOT_INTERCEPTED);
 		return;
 	}
-	ev_timer_stop(loop, &a->timer);
-	ev_timer_set(&a->timer, 1e-9 * (double)ANSWER_BIND_NS, 0.);
-	ev_timer_start(loop, &a->timer);
+	try_later(a);
 }
 
 static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -203,6 +228,7 @@ static bool is_source_of(const struct node *node, uint32_t from, const struct ad
 void answer_punch(struct answers *set, uint32_t from, const struct frame_punch *punch)
 {
 	struct answer *a = calloc(1, sizeof(*a));
+	int r;
 
 	if (!a)
 		return;
@@ -210,6 +236,7 @@ void answer_punch(struct answers *set, uint32_t from, const struct frame_punch *
 	a->from = from;
 	a->punch = *punch;
 	a->started_at = clock_now();
+	a->pause = ANSWER_PAUSE_FIRST_NS;
 	a->strategy = strategy_by_id(punch->strategy);
 	ev_io_init(&a->io, on_io, -1, EV_WRITE);
 	a->io.data = a;
@@ -217,12 +244,13 @@ void answer_punch(struct answers *set, uint32_t from, const struct frame_punch *
 	a->timer.data = a;
 	LIST_INSERT_HEAD(&set->list, a, link);
 	set->n++;
-	if (!a->strategy || !is_source_of(set->node, from, &punch->source))
+	r = sock_find_listener(punch->port, &set->node->inside, &a->listener);
+	if (!a->strategy || !a->strategy->punches || !is_source_of(set->node, from, &punch->source))
 		refuse(a, REASON_PROTOCOL);
 	else if (set->n > ANSWERS_MAX)
 		refuse(a, REASON_LOCAL);
-	else if (sock_find_listener(punch->port, &set->node->inside, &a->listener) < 0)
-		refuse(a, REASON_REFUSED);
+	else if (r < 0)
+		refuse(a, r == -ENOENT ? REASON_REFUSED : REASON_LOCAL);
 	else
 		try_bind(a);
 }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "boxer/acceptor.h"
 #include "boxer/dial.h"
 #include "boxer/guest.h"
 #include "boxer/handoff.h"
@@ -25,17 +26,19 @@ struct client {
 
 struct api {
 	struct node *node;
-	struct ev_io acceptor;
+	struct acceptor acceptor;
 	TAILQ_HEAD(, client) clients;
-	size_t n_clients;
+	size_t n_clients, n_dialling;
 	int table_fd, cursor_fd;
 	struct table *table;
 };
 
 static void client_free(struct client *c)
 {
-	if (c->dial)
+	if (c->dial) {
 		dial_cancel(c->dial);
+		c->api->n_dialling--;
+	}
 	ev_io_stop(c->api->node->loop, &c->io);
 	(void)close(c->io.fd);
 	TAILQ_REMOVE(&c->api->clients, c, link);
@@ -62,6 +65,7 @@ static void on_dialled(void *arg, enum reason reason, const struct addr *target)
 	struct client *c = arg;
 
 	c->dial = NULL;
+	c->api->n_dialling--;
 	answer(c, reason, reason_errno(reason), target, NULL, 0);
 	client_free(c);
 }
@@ -69,8 +73,13 @@ static void on_dialled(void *arg, enum reason reason, const struct addr *target)
 /* Return: false when the client is done with. */
 static bool punch(struct client *c, const struct local_request *request)
 {
-	c->dial = dial_wait(c->api->node->dials, &request->target, &request->local, on_dialled, c);
-	if (!c->dial)
+	/* Those who wait hold descriptors; short requests must always get through. */
+	if (c->api->n_dialling < API_DIALLING_MAX)
+		c->dial = dial_wait(c->api->node->dials, &request->target, &request->local,
+				    on_dialled, c);
+	if (c->dial)
+		c->api->n_dialling++;
+	else
 		answer(c, REASON_LOCAL, reason_errno(REASON_LOCAL), NULL, NULL, 0);
 	return c->dial != NULL;
 }
@@ -172,6 +181,9 @@ static void on_request(struct ev_loop *loop, struct ev_io *w, int revents)
 	/* A second message while a dial is under way is no part of the protocol. */
 	if (n != sizeof(request) || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || c->dial ||
 	    request.version != LOCAL_VERSION) {
+		/* Out of descriptors: the program's SYN is on its way and nobody will answer. */
+		if (n == sizeof(request) && request.op == LOCAL_CONNECTING)
+			dial_note_failure(c->api->node->dials, request.cookie, REASON_LOCAL);
 		if (fd >= 0)
 			(void)close(fd);
 		client_free(c);
@@ -191,18 +203,15 @@ static struct client *longest_silent(const struct api *api)
 	return NULL;
 }
 
-static void on_accept(struct ev_loop *loop, struct ev_io *w, int revents)
+static void on_accepted(void *arg, int fd, const struct addr *from)
 {
-	struct api *api = w->data;
+	struct api *api = arg;
 	struct client *c;
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)revents;
-	if (fd < 0)
-		return;
-	if (api->n_clients >= API_CLIENTS_MAX && longest_silent(api))
+	(void)from;
+	if (api->n_clients - api->n_dialling >= API_CLIENTS_MAX)
 		client_free(longest_silent(api));
-	c = sock_peer_is_us(fd) && api->n_clients < API_CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	c = sock_peer_is_us(fd) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		(void)close(fd);
 		return;
@@ -212,9 +221,9 @@ static void on_accept(struct ev_loop *loop, struct ev_io *w, int revents)
 	api->n_clients++;
 	ev_io_init(&c->io, on_request, fd, EV_READ);
 	c->io.data = c;
-	ev_io_start(loop, &c->io);
+	ev_io_start(api->node->loop, &c->io);
 	/* The request is usually there already. */
-	on_request(loop, &c->io, EV_READ);
+	on_request(api->node->loop, &c->io, EV_READ);
 }
 
 static void *shared_page(const char *name, size_t size, int *ret_fd)
@@ -272,7 +281,6 @@ int api_new(struct node *node, struct api **ret_api)
 	api->cursor_fd = -1;
 	TAILQ_INIT(&api->clients);
 	(void)snprintf(name, sizeof(name), LOCAL_NAME_FMT, node->id);
-	ev_io_init(&api->acceptor, on_accept, -1, EV_READ);
 	r = make_pages(api);
 	if (r == 0)
 		r = sock_listen_local(name);
@@ -280,9 +288,7 @@ int api_new(struct node *node, struct api **ret_api)
 		api_free(api);
 		return r;
 	}
-	ev_io_set(&api->acceptor, r, EV_READ);
-	api->acceptor.data = api;
-	ev_io_start(node->loop, &api->acceptor);
+	acceptor_start(&api->acceptor, node->loop, r, on_accepted, api);
 	*ret_api = api;
 	return 0;
 }
@@ -293,9 +299,7 @@ void api_free(struct api *api)
 		return;
 	while (!TAILQ_EMPTY(&api->clients))
 		client_free(TAILQ_FIRST(&api->clients));
-	ev_io_stop(api->node->loop, &api->acceptor);
-	if (api->acceptor.fd >= 0)
-		(void)close(api->acceptor.fd);
+	acceptor_stop(&api->acceptor);
 	if (api->table)
 		(void)munmap(api->table, sizeof(*api->table));
 	if (api->table_fd >= 0)

@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-#define API_CLIENTS_MAX 256 /* connections at once; the longest silent gives way */
+#define API_DIALLING_MAX 256 /* programs that wait in connect() at once */
+#define API_CLIENTS_MAX	 256 /* connections at once; the longest silent gives way */
 
 struct api;
 struct node;

@@ -228,9 +228,12 @@ static enum reason on_frame(struct channel *ch, uint8_t type, const uint8_t *bod
 {
 	uint16_t reason;
 
+	/* Nobody has proven anything yet: only what a handshake can fail by is believed. */
 	if (type == FRAME_REFUSE && ch->state != CHANNEL_READY &&
-	    frame_decode_reason(body, len, &reason) == 0 && reason != REASON_NONE)
-		return reason < REASON_MAX ? (enum reason)reason : REASON_PROTOCOL;
+	    frame_decode_reason(body, len, &reason) == 0)
+		return reason == REASON_WRONG_KEY || reason == REASON_WRONG_VERSION
+			       ? (enum reason)reason
+			       : REASON_PROTOCOL;
 	switch (ch->state) {
 	case CHANNEL_HELLO:
 		return type == FRAME_HELLO ? on_hello(ch, body, len) : REASON_PROTOCOL;
@@ -356,6 +359,13 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)revents;
 	enter(ch);
+	/* After a pause of the whole process what was said meanwhile still waits unread. */
+	if (ch->state == CHANNEL_READY && now - ch->heard_at >= CHANNEL_SILENCE_NS)
+		on_readable(ch);
+	if (ch->state == CHANNEL_OVER || ch->orphaned) {
+		leave(ch);
+		return;
+	}
 	if (ch->broken) {
 		over(ch, REASON_UNREACHABLE);
 	} else if (ch->state != CHANNEL_READY || now - ch->heard_at >= ch->pace.silence) {
@@ -410,7 +420,8 @@ struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, ui
 		return NULL;
 	}
 	/* A send error shows again when the loop reads. */
-	(void)flush(ch);
+	if (flush(ch) < 0)
+		watch(ch);
 	return ch;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "boxer/node.h"
+#include "boxer/sock.h"
 #include "boxer/strategy.h"
 
 #include <stdlib.h>
@@ -53,6 +54,11 @@ static void remember(struct dials *set, uint64_t cookie, int error)
 	set->results[set->next_result].cookie = cookie;
 	set->results[set->next_result].error = error;
 	set->next_result = (set->next_result + 1) % DIAL_RESULTS_MAX;
+}
+
+void dial_note_failure(struct dials *set, uint64_t cookie, enum reason reason)
+{
+	remember(set, cookie, reason_errno(reason));
 }
 
 int dial_result(struct dials *set, uint64_t cookie)
@@ -96,6 +102,10 @@ static void finish(struct dial *d, enum reason reason, const struct addr *remote
 	dial_done *done = d->done;
 	void *arg = d->arg;
 
+	/* The program's own SYN was let in (a public peer, an open NAT): what the control
+	 * plane thinks of it is no longer of any concern. */
+	if (!done && reason != REASON_NONE && sock_is_open(d->fd))
+		reason = REASON_NONE;
 	tell(d, reason, remote);
 	if (!done && reason != REASON_NONE) {
 		/* First what it should say, then the wake-up that makes the program ask. */
@@ -130,49 +140,58 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	finish(d, d->asked ? REASON_TIMEOUT : peers_reason(d->set->node->peers, d->member),
-	       &d->target);
+	finish(d, d->asked ? REASON_TIMEOUT : REASON_NO_LINK, &d->target);
 }
 
-static enum reason prepare(struct dial *d)
+static void finish_at(struct dial *d, const struct addr *host)
+{
+	struct addr target = *host;
+
+	target.port = d->target.port;
+	finish(d, REASON_NONE, &target);
+}
+
+/* Go on as far as possible: to the end, to a question to the peer, or to waiting for a link. */
+static void advance(struct dial *d)
 {
 	const struct node *node = d->set->node;
 	const struct frame_member *m = members_by_target(&node->members, &d->target);
 	struct strategy_request request = {.waits = d->done != NULL, .self = &node->profile};
 	enum reason reason;
 
-	if (!m)
-		return REASON_NOT_A_MEMBER;
+	if (!m) {
+		finish(d, REASON_NOT_A_MEMBER, &d->target);
+		return;
+	}
 	d->member = m->id;
+	if (m->id == node->id) {
+		finish_at(d, &node->inside);
+		return;
+	}
+	m = members_by_id(&node->members, node->id);
+	request.self_is_public = m && members_is_public(m);
+	m = members_by_id(&node->members, d->member);
+	request.peer_is_public = members_is_public(m);
+	request.peer_is_near = peers_is_near(node->peers, m->id);
 	d->strategy = strategy_choose(&request, &reason);
 	if (!d->strategy)
-		return reason;
-	if (profile_external(&node->profile, d->local.port, &d->source) < 0)
-		return REASON_PORT_NOT_KEPT;
-	return REASON_NONE;
+		finish(d, reason, &d->target);
+	else if (!d->strategy->punches)
+		finish_at(d, request.peer_is_near ? &m->inside : &m->external);
+	else if (profile_external(&node->profile, d->local.port, &d->source) < 0)
+		finish(d, REASON_PORT_NOT_KEPT, &d->target);
+	else
+		ask(d);
 }
 
 static void on_start(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct dial *d = w->data;
-	enum reason reason = prepare(d);
 
 	(void)revents;
-	if (reason == REASON_NONE && d->member == d->set->node->id) {
-		/* Ourselves: no NAT is in between. */
-		struct addr here = d->set->node->inside;
-
-		here.port = d->target.port;
-		finish(d, REASON_NONE, &here);
-		return;
-	}
-	if (reason != REASON_NONE) {
-		finish(d, reason, &d->target);
-		return;
-	}
 	ev_timer_init(w, on_deadline, 1e-9 * (double)DIAL_DEADLINE_NS, 0.);
 	ev_timer_start(loop, w);
-	ask(d);
+	advance(d);
 }
 
 static struct dial *dial_new(struct dials *set, const struct addr *target, const struct addr *local)
@@ -183,6 +202,7 @@ static struct dial *dial_new(struct dials *set, const struct addr *target, const
 		return NULL;
 	d->set = set;
 	d->request = ++set->next_request;
+	d->member = FRAME_ID_SEED; /* nobody yet */
 	d->target = *target;
 	d->local = *local;
 	d->fd = -1;
@@ -267,7 +287,7 @@ void dial_member_gone(struct dials *set, uint32_t id)
 
 	for (d = LIST_FIRST(&set->list); d; d = next) {
 		next = LIST_NEXT(d, link);
-		if (d->member == id && d->strategy)
+		if (d->member == id)
 			finish(d, REASON_LEFT, &d->target);
 	}
 }

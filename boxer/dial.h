@@ -52,6 +52,8 @@ void dial_cancel(struct dial *dial);
  */
 void dial_follow(struct dials *dials, const struct addr *target, const struct addr *local, int fd,
 		 uint64_t cookie);
+/** dial_note_failure() - a dial that could not even begin: @reason is kept for dial_result(). */
+void dial_note_failure(struct dials *dials, uint64_t cookie, enum reason reason);
 /** dial_result() - why the socket failed, told once: a positive errno, 0 when nothing is known. */
 int dial_result(struct dials *dials, uint64_t cookie);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define SHIM_NAME "libboxer-shim.so"
@@ -54,6 +55,15 @@ static bool can_preload(const char *path)
 	return !strpbrk(path, " :");
 }
 
+/* One may be left of a node that was killed; anything else at its place is not ours. */
+static void remove_link(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		(void)unlink(path);
+}
+
 int guest_locate_shim(struct node *node)
 {
 	char link[sizeof(node->dir) + sizeof("/" SHIM_NAME)];
@@ -64,7 +74,7 @@ int guest_locate_shim(struct node *node)
 	(void)snprintf(link, sizeof(link), "%s/" SHIM_NAME, node->dir);
 	if (!can_preload(link))
 		return -EINVAL;
-	(void)unlink(link);
+	remove_link(link);
 	if (symlink(node->shim, link) < 0)
 		return -errno;
 	(void)snprintf(node->shim, sizeof(node->shim), "%s", link);
@@ -76,7 +86,8 @@ void guest_forget_shim(const struct node *node)
 	char link[sizeof(node->dir) + sizeof("/" SHIM_NAME)];
 
 	(void)snprintf(link, sizeof(link), "%s/" SHIM_NAME, node->dir);
-	(void)unlink(link);
+	if (strcmp(node->shim, link) == 0)
+		remove_link(link);
 }
 
 int guest_environment(const struct node *node, char *buf, size_t size)

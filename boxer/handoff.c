@@ -11,7 +11,9 @@
  * its listener was closed or its program has died: if nobody listens on the
  * port any more the connections that wait for it are reset, as the kernel does
  * with a listener's queue; else (another process of the program still listens)
- * a fresh signal is sent.
+ * a fresh signal is sent, after a pause that grows. A listener that takes signals
+ * and never fetches does not run under the shim: after HANDOFF_BREAKS_MAX of them
+ * in a row it is given up, and what waits for it is reset.
  */
 #include "boxer/handoff.h"
 
@@ -43,6 +45,8 @@ struct port {
 	TAILQ_HEAD(, waiting) queue;
 	LIST_HEAD(, signal) signals;
 	size_t n_queued, n_signals;
+	unsigned breaks; /* signals in a row that broke unfetched */
+	struct ev_timer timer;
 };
 
 struct handoff {
@@ -79,11 +83,32 @@ static void port_free(struct port *p)
 		waiting_free(p, TAILQ_FIRST(&p->queue));
 	while (!LIST_EMPTY(&p->signals))
 		signal_free(LIST_FIRST(&p->signals));
+	ev_timer_stop(p->set->loop, &p->timer);
 	LIST_REMOVE(p, link);
 	free(p);
 }
 
 static void tend(struct port *p);
+
+static void on_pause_over(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	tend(w->data);
+}
+
+/* Something went wrong that may be right in a moment; at last, give the port up. */
+static void tend_later(struct port *p)
+{
+	if (++p->breaks > HANDOFF_BREAKS_MAX) {
+		port_free(p);
+		return;
+	}
+	if (ev_is_active(&p->timer))
+		return;
+	ev_timer_set(&p->timer, 1e-9 * (double)(HANDOFF_PAUSE_NS << (p->breaks - 1)), 0.);
+	ev_timer_start(p->set->loop, &p->timer);
+}
 
 static void on_signal(struct ev_loop *loop, struct ev_io *w, int revents)
 {
@@ -105,7 +130,7 @@ static void on_signal(struct ev_loop *loop, struct ev_io *w, int revents)
 	/* Nobody ever sends on a signal: readable means its other end has gone. */
 	(void)r;
 	signal_free(s);
-	tend(p);
+	tend_later(p);
 }
 
 static int connect_signal(struct handoff *h, const struct sock_listener *l, int fd,
@@ -158,42 +183,57 @@ static int send_signal(struct port *p, const struct sock_listener *l)
 static void tend(struct port *p)
 {
 	struct sock_listener l;
+	size_t room;
+	int r;
 
-	if (p->n_queued > p->n_signals) {
-		size_t room;
-
-		if (sock_find_listener(p->number, &p->set->inside, &l) < 0) {
-			port_free(p);
-			return;
-		}
-		/* Our own signals in the accept queue are counted in .queued already. */
-		room = l.backlog > l.queued ? l.backlog - l.queued : 0;
-		if (p->n_signals == 0 && room == 0)
-			room = 1;
-		while (p->n_queued > p->n_signals && room-- > 0)
-			if (send_signal(p, &l) < 0)
-				break;
-		if (p->n_signals == 0) {
-			port_free(p);
-			return;
-		}
-	}
-	if (p->n_queued == 0 && p->n_signals == 0)
+	if (p->n_queued == 0 && p->n_signals == 0) {
 		port_free(p);
+		return;
+	}
+	if (p->n_queued <= p->n_signals || ev_is_active(&p->timer))
+		return;
+	r = sock_find_listener(p->number, &p->set->inside, &l);
+	if (r == -ENOENT) {
+		port_free(p);
+		return;
+	}
+	if (r < 0) {
+		tend_later(p);
+		return;
+	}
+	/* Our own signals in the accept queue are counted in .queued already. */
+	room = l.backlog > l.queued ? l.backlog - l.queued : 0;
+	if (p->n_signals == 0 && room == 0)
+		room = 1;
+	for (r = 0; r == 0 && p->n_queued > p->n_signals && room > 0; room--)
+		r = send_signal(p, &l);
+	if (r < 0)
+		tend_later(p);
 }
 
-static struct port *port_get(struct handoff *h, uint16_t number)
+static struct port *port_find(const struct handoff *h, uint16_t number)
 {
 	struct port *p;
 
 	LIST_FOREACH(p, &h->ports, link)
 	if (p->number == number)
 		return p;
+	return NULL;
+}
+
+static struct port *port_get(struct handoff *h, uint16_t number)
+{
+	struct port *p = port_find(h, number);
+
+	if (p)
+		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	p->set = h;
 	p->number = number;
+	ev_timer_init(&p->timer, on_pause_over, 0., 0.);
+	p->timer.data = p;
 	TAILQ_INIT(&p->queue);
 	LIST_INIT(&p->signals);
 	LIST_INSERT_HEAD(&h->ports, p, link);
@@ -203,7 +243,7 @@ static struct port *port_get(struct handoff *h, uint16_t number)
 int handoff_give(struct handoff *h, uint16_t port, int fd, const struct addr *remote)
 {
 	struct port *p = h->pending < HANDOFF_PENDING_MAX ? port_get(h, port) : NULL;
-	struct waiting *w = p ? calloc(1, sizeof(*w)) : NULL;
+	struct waiting *w = p && p->n_queued < HANDOFF_PORT_MAX ? calloc(1, sizeof(*w)) : NULL;
 
 	if (!w) {
 		sock_reset(fd);
@@ -217,7 +257,8 @@ int handoff_give(struct handoff *h, uint16_t port, int fd, const struct addr *re
 	p->n_queued++;
 	h->pending++;
 	tend(p);
-	return 0;
+	/* The listener has gone meanwhile: what waited for it has been reset. */
+	return port_find(h, port) ? 0 : -ECONNABORTED;
 }
 
 int handoff_fetch(struct handoff *h, const struct addr *from, uint16_t port,
@@ -240,6 +281,7 @@ int handoff_fetch(struct handoff *h, const struct addr *from, uint16_t port,
 	if (!p || !s)
 		return -ENOENT;
 	signal_free(s);
+	p->breaks = 0;
 	w = TAILQ_FIRST(&p->queue);
 	if (!w) {
 		tend(p);

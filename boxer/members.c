@@ -102,9 +102,27 @@ const struct frame_member *members_by_target(const struct members *m, const stru
 	return members_by_external(m, target);
 }
 
+bool members_is_public(const struct frame_member *m)
+{
+	return addr_equal(&m->external, &m->inside) && !addr_is_loopback(&m->external);
+}
+
 struct addr overlay_addr(uint32_t id)
 {
 	return addr_v4(LOCAL_OVERLAY_NET + id + 1, 0);
+}
+
+static uint32_t flags_of(const struct members *m, const struct frame_member *row, uint32_t self)
+{
+	const struct frame_member *own = members_by_id(m, self);
+
+	if (row->id == self)
+		return TABLE_SELF;
+	/* Perhaps behind our own NAT: then only the node knows where to connect to. */
+	return own && addr_same_host(&own->external, &row->external) && !members_is_public(row) &&
+			       !addr_is_loopback(&row->external)
+		       ? TABLE_WAIT
+		       : 0;
 }
 
 void members_write_page(const struct members *m, uint32_t self, struct table *page)
@@ -119,7 +137,7 @@ void members_write_page(const struct members *m, uint32_t self, struct table *pa
 		const struct frame_member *from = &m->list[i];
 		struct table_row row = {
 			.id = from->id,
-			.flags = from->id == self ? TABLE_SELF : 0,
+			.flags = flags_of(m, from, self),
 			.overlay = from->overlay,
 			.external = from->external,
 			.inside = from->inside,

@@ -34,6 +34,9 @@ const struct frame_member *members_by_external(const struct members *m, const st
 /** members_by_target() - whom a program means: an overlay or external address. */
 const struct frame_member *members_by_target(const struct members *m, const struct addr *target);
 
+/** members_is_public() - no NAT is in front of it: it is seen under its own address. */
+bool members_is_public(const struct frame_member *member);
+
 /** overlay_addr() - the stable address of member @id. */
 struct addr overlay_addr(uint32_t id);
 

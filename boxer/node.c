@@ -56,8 +56,8 @@ static void try_gate(struct node *node)
 
 	if (!node->joined || node->open || node->members.n < wanted(node))
 		return;
-	/* Whoever waits for nobody does not wait for links either. */
-	if (wanted(node) > 1 && peers_linked(node->peers) + 1 < node->members.n)
+	/* One member too many that can't be reached must not hold the others. */
+	if (peers_linked(node->peers) + 1 < wanted(node))
 		return;
 	node->open = true;
 	ev_timer_stop(node->loop, &node->gate_timer);
@@ -282,17 +282,19 @@ static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	/* A terminal sends ^C to the guest as well. */
-	if (w->signum == SIGINT && tcgetpgrp(STDIN_FILENO) == getpgrp())
+	/* A terminal sends ^C and ^\\ to the guest as well. */
+	if ((w->signum == SIGINT || w->signum == SIGQUIT) && tcgetpgrp(STDIN_FILENO) == getpgrp())
 		return;
 	guest_signal(node->guest, w->signum);
 }
 
 static void watch_signals(struct node *node)
 {
-	static const int watched[] = {SIGTERM, SIGINT, SIGHUP};
+	/* Servers take the last three as orders, too: reopen the log, dump, stop gracefully. */
+	static const int watched[NODE_SIGNALS] = {SIGTERM, SIGINT,  SIGHUP,
+						  SIGQUIT, SIGUSR1, SIGUSR2};
 
-	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+	for (size_t i = 0; i < NODE_SIGNALS; i++) {
 		ev_signal_init(&node->signals[i], on_signal, watched[i]);
 		node->signals[i].data = node;
 		ev_signal_start(node->loop, &node->signals[i]);

@@ -27,6 +27,9 @@
 #define NODE_EXIT_NOT_EXECUTABLE 126
 #define NODE_EXIT_NOT_FOUND	 127
 
+/* Signals that are passed on to the guest. */
+#define NODE_SIGNALS 6
+
 /**
  * struct node_options - how to take part
  * @seed: the seed's address and port
@@ -63,7 +66,7 @@ struct node {
 	struct api *api;
 	struct guest *guest;
 	struct ev_timer gate_timer;
-	struct ev_signal signals[3];
+	struct ev_signal signals[NODE_SIGNALS];
 	uint32_t id;
 	struct addr inside; /* own address and control port */
 	struct addr overlay;

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "boxer/acceptor.h"
 #include "boxer/channel.h"
 #include "boxer/punch.h"
 #include "boxer/sock.h"
@@ -53,7 +54,7 @@ struct incoming {
 
 struct peers {
 	struct peers_config config;
-	struct ev_io acceptor;
+	struct acceptor acceptor;
 	LIST_HEAD(, peer) list;
 	TAILQ_HEAD(, incoming) incoming;
 	size_t n_incoming, n_linked;
@@ -358,15 +359,12 @@ static void incoming_closed(struct channel *ch, void *arg, enum reason reason)
 
 static const struct channel_ops incoming_ops = {incoming_ready, incoming_frame, incoming_closed};
 
-static void on_accept(struct ev_loop *loop, struct ev_io *w, int revents)
+static void on_accepted(void *arg, int fd, const struct addr *from)
 {
-	struct peers *set = w->data;
+	struct peers *set = arg;
 	struct incoming *in;
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)revents;
-	if (fd < 0)
-		return;
+	(void)from;
 	if (set->n_incoming == PEER_INCOMING_MAX)
 		incoming_free(TAILQ_FIRST(&set->incoming));
 	in = calloc(1, sizeof(*in));
@@ -378,8 +376,8 @@ static void on_accept(struct ev_loop *loop, struct ev_io *w, int revents)
 	in->set = set;
 	TAILQ_INSERT_TAIL(&set->incoming, in, link);
 	set->n_incoming++;
-	in->channel = channel_new(loop, fd, set->config.key, set->config.self, FRAME_ID_JOINING,
-				  &incoming_ops, in);
+	in->channel = channel_new(set->config.loop, fd, set->config.key, set->config.self,
+				  FRAME_ID_JOINING, &incoming_ops, in);
 	if (!in->channel)
 		incoming_free(in);
 }
@@ -401,9 +399,7 @@ int peers_new(const struct peers_config *config, struct peers **ret_peers)
 	set->config = *config;
 	LIST_INIT(&set->list);
 	TAILQ_INIT(&set->incoming);
-	ev_io_init(&set->acceptor, on_accept, take_fd(&fd), EV_READ);
-	set->acceptor.data = set;
-	ev_io_start(config->loop, &set->acceptor);
+	acceptor_start(&set->acceptor, config->loop, take_fd(&fd), on_accepted, set);
 	*ret_peers = set;
 	return 0;
 }
@@ -429,8 +425,7 @@ void peers_free(struct peers *set)
 		peer_free(LIST_FIRST(&set->list));
 	while (!TAILQ_EMPTY(&set->incoming))
 		incoming_free(TAILQ_FIRST(&set->incoming));
-	ev_io_stop(set->config.loop, &set->acceptor);
-	(void)close(set->acceptor.fd);
+	acceptor_stop(&set->acceptor);
 	free(set);
 }
 
@@ -476,6 +471,16 @@ int peers_send(struct peers *set, uint32_t id, uint8_t type, const uint8_t *body
 	const struct peer *p = find(set, id);
 
 	return p && p->channel ? channel_send(p->channel, type, body, len) : -ENOTCONN;
+}
+
+bool peers_is_near(const struct peers *set, uint32_t id)
+{
+	const struct peer *p = find(set, id);
+	struct addr remote;
+
+	return p && p->channel && sock_remote(channel_fd(p->channel), &remote) == 0 &&
+	       addr_same_host(&remote, &p->member.inside) &&
+	       !addr_same_host(&remote, &p->member.external);
 }
 
 enum reason peers_reason(const struct peers *set, uint32_t id)

@@ -64,6 +64,8 @@ void peers_remove(struct peers *peers, uint32_t id);
 size_t peers_linked(const struct peers *peers);
 /** peers_send() - a frame to @id. Return: 0, -ENOTCONN without a link, -ENOBUFS. */
 int peers_send(struct peers *peers, uint32_t id, uint8_t type, const uint8_t *body, size_t len);
+/** peers_is_near() - does the link to @id run to its inside address, past no NAT of its own? */
+bool peers_is_near(const struct peers *peers, uint32_t id);
 /** peers_reason() - why there is no link to @id just now. */
 enum reason peers_reason(const struct peers *peers, uint32_t id);
 

@@ -12,6 +12,7 @@
 #include "boxer/seed.h"
 
 #include "base/clock.h"
+#include "boxer/acceptor.h"
 #include "boxer/channel.h"
 #include "boxer/members.h"
 #include "boxer/sock.h"
@@ -44,7 +45,7 @@ struct client {
 struct seed {
 	const struct seed_options *options;
 	struct ev_loop *loop;
-	struct ev_io acceptor;
+	struct acceptor acceptor;
 	struct ev_timer sweeper;
 	struct client_list pending, joined;
 	size_t n_pending;
@@ -114,7 +115,8 @@ static enum reason admit(const struct seed *seed, const struct client *c,
 
 	if (members_by_name(&seed->members, join->name))
 		return REASON_DUPLICATE_NAME;
-	if (seed->members.n >= max)
+	/* Ids are never used twice; at last the overlay has no address for the next one. */
+	if (seed->members.n >= max || seed->next_id >= ~LOCAL_OVERLAY_MASK - 1)
 		return REASON_CLUSTER_FULL;
 	if (seed->options->unique_address)
 		for (size_t i = 0; i < seed->members.n; i++)
@@ -213,8 +215,9 @@ static void on_closed(struct channel *ch, void *arg, enum reason reason)
 
 static const struct channel_ops seed_ops = {on_ready, on_frame, on_closed};
 
-static void add_client(struct seed *seed, int fd, const struct addr *from)
+static void on_accepted(void *arg, int fd, const struct addr *from)
 {
+	struct seed *seed = arg;
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (!c) {
@@ -232,31 +235,6 @@ static void add_client(struct seed *seed, int fd, const struct addr *from)
 				 FRAME_ID_JOINING, &seed_ops, c);
 	if (!c->channel)
 		client_free(c);
-}
-
-static void on_accept(struct ev_loop *loop, struct ev_io *w, int revents)
-{
-	struct seed *seed = w->data;
-
-	(void)loop;
-	(void)revents;
-	for (int i = 0; i < SEED_ACCEPT_RUN; i++) {
-		struct sockaddr_storage ss;
-		socklen_t len = sizeof(ss);
-		struct addr from;
-		int fd = accept4(w->fd, (struct sockaddr *)&ss, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE) && seed->n_pending > 0) {
-			client_free(TAILQ_FIRST(&seed->pending));
-			continue;
-		}
-		if (fd < 0)
-			return;
-		if (addr_from_sockaddr((struct sockaddr *)&ss, len, &from) < 0)
-			(void)close(fd);
-		else
-			add_client(seed, fd, &from);
-	}
 }
 
 /* Authenticated, but no JOIN: the channel's own deadline no longer holds it. */
@@ -326,9 +304,7 @@ int seed_run(const struct seed_options *options, struct error *err)
 	fd = open_listener(options, &bound, err);
 	if (fd < 0)
 		return fd;
-	ev_io_init(&seed.acceptor, on_accept, fd, EV_READ);
-	seed.acceptor.data = &seed;
-	ev_io_start(seed.loop, &seed.acceptor);
+	acceptor_start(&seed.acceptor, seed.loop, fd, on_accepted, &seed);
 	ev_timer_init(&seed.sweeper, on_sweep, 1., 1.);
 	seed.sweeper.data = &seed;
 	ev_timer_start(seed.loop, &seed.sweeper);
@@ -343,7 +319,7 @@ int seed_run(const struct seed_options *options, struct error *err)
 	ev_run(seed.loop, 0);
 
 	drain(&seed);
-	(void)close(fd);
+	acceptor_stop(&seed.acceptor);
 	ev_loop_destroy(seed.loop);
 	return 0;
 }

@@ -27,6 +27,8 @@ int sock_shared(const struct addr *local, int family);
 int sock_connect(int fd, const struct addr *remote, int family);
 /** sock_listen() - Return: 0, or -errno. */
 int sock_listen(int fd, int backlog);
+/** sock_is_open() - has the connection been established, whatever has become of it since? */
+bool sock_is_open(int fd);
 /** sock_error() - SO_ERROR. Return: 0, or -errno. */
 int sock_error(int fd);
 /** sock_local(), sock_remote() - Return: 0, or -errno. */

@@ -18,21 +18,31 @@
 enum strategy_id {
 	STRATEGY_SEQUENTIAL = 1,
 	STRATEGY_SIMULTANEOUS = 2,
+	STRATEGY_DIRECT = 3,
+	STRATEGY_PRIVATE = 4,
 };
 
 /**
  * struct strategy_request - what is asked for
  * @waits: the program's connect() blocks, so it may be held until the hole is open
  * @self: the profile of the node that connects
+ * @self_is_public: no NAT is in front of this node
+ * @peer_is_public: no NAT is in front of the peer
+ * @peer_is_near: the control link reaches it by its inside address
  */
 struct strategy_request {
 	bool waits;
 	const struct profile *self;
+	bool self_is_public;
+	bool peer_is_public;
+	bool peer_is_near;
 };
 
 /**
  * struct strategy - one row
  * @name: in events and reports
+ * @punches: the peer is asked for a hole; otherwise the connection simply goes to its
+ *	inside address, or to its external one when it is public
  * @keeps_socket: the answering side keeps its SYN_SENT socket and hands the
  *	connection over to the listening program; otherwise it gives the socket
  *	up at once and the program's listener takes the SYN that follows
@@ -41,6 +51,7 @@ struct strategy_request {
 struct strategy {
 	enum strategy_id id;
 	const char *name;
+	bool punches;
 	bool keeps_socket;
 	enum reason (*applies)(const struct strategy_request *request);
 };

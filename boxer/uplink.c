@@ -154,17 +154,34 @@ static void on_frame(struct channel *ch, void *arg, uint8_t type, const uint8_t 
 	struct frame_member member;
 	struct frame_gone gone;
 	uint16_t reason;
+	int r = 0;
 
 	(void)ch;
-	if (type == FRAME_JOINED && !up->joined && frame_decode_joined(body, len, &joined) == 0)
-		on_joined(up, &joined);
-	else if (type == FRAME_MEMBER && up->joined && frame_decode_member(body, len, &member) == 0)
-		up->ops->member(up->arg, &member);
-	else if (type == FRAME_GONE && up->joined && frame_decode_gone(body, len, &gone) == 0)
-		up->ops->gone(up->arg, &gone);
-	else if (type == FRAME_REJECT && frame_decode_reason(body, len, &reason) == 0)
-		end(up, reason < REASON_MAX ? (enum reason)reason : REASON_PROTOCOL);
-	else
+	switch (type) {
+	case FRAME_JOINED:
+		r = up->joined ? -EPROTO : frame_decode_joined(body, len, &joined);
+		if (r == 0)
+			on_joined(up, &joined);
+		break;
+	case FRAME_MEMBER:
+		r = up->joined ? frame_decode_member(body, len, &member) : -EPROTO;
+		if (r == 0)
+			up->ops->member(up->arg, &member);
+		break;
+	case FRAME_GONE:
+		r = up->joined ? frame_decode_gone(body, len, &gone) : -EPROTO;
+		if (r == 0)
+			up->ops->gone(up->arg, &gone);
+		break;
+	case FRAME_REJECT:
+		r = frame_decode_reason(body, len, &reason);
+		if (r == 0)
+			end(up, reason < REASON_MAX ? (enum reason)reason : REASON_PROTOCOL);
+		break;
+	default: /* of a newer seed */
+		break;
+	}
+	if (r < 0)
 		end(up, REASON_PROTOCOL);
 }
 
