@@ -1,70 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * DOC: Theory of operation
- *
- * A connection is one entry in each NAT that it passes, and which end began it
- * differs from one to the other: after a punch, each NAT thinks that its own
- * node did. So every entry is first turned into a *view*: the node's own
- * address (inner), what its NAT made of it (outer), and the other node's
- * address as the public side sees it (peer), whichever side began. The two views
- * of one connection are mirror images: the outer of each is the peer of the
- * other. That holds for punched holes, plain client connections and static
- * forwards alike, and whatever ports the NATs chose.
- *
- * A node without a NAT has no view; it mirrors anything.
- */
 #include "lab/proof.h"
 
 #include "base/clock.h"
+#include "lab/background.h"
 #include "lab/human.h"
+#include "lab/view.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/**
- * struct view - one entry, from the standpoint of the node behind that NAT
- * @flow: NULL for a public node
- * @outbound: the entry's original direction leads away from the node
- */
-struct view {
-	const struct conntrack_flow *flow;
-	bool outbound;
-	struct addr inner, outer, peer;
-};
-
-/** struct hop - one connection: both nodes' views */
-struct hop {
-	struct view from, to;
-};
-
-/**
- * enum stage - how far towards a proof one connection has come
- *
- * The best connection's stage gives the reason, so the order matters.
- */
-enum stage {
-	STAGE_NOTHING,
-	STAGE_NOT_IN_TO,   /* the NAT of the listening node does not hold it */
-	STAGE_NOT_IN_FROM, /* only that one does */
-	STAGE_MISMATCH,	   /* both hold one, but not the same */
-	STAGE_STALE,	   /* it was there before the step */
-	STAGE_NEVER,	   /* it was never established */
-	STAGE_ELSEWHEN,	   /* it was, but not while the step ran */
-	STAGE_GOOD,
-};
-
-/** struct finding - the furthest that any connection has come, and the NAT that stopped it */
-struct finding {
-	enum stage stage;
-	struct hop hop;
-	const struct proof_router *router;
-	const struct conntrack_flow *flow;
-};
 
 const char *proof_kind_name(enum proof_kind kind)
 {
@@ -72,239 +17,6 @@ const char *proof_kind_name(enum proof_kind kind)
 		[PROOF_NONE] = "none", [PROOF_DIRECT] = "direct", [PROOF_RELAYED] = "relayed"};
 
 	return names[kind];
-}
-
-static bool is_public(const struct proof_end *end)
-{
-	return end->router == PROOF_PUBLIC;
-}
-
-static const struct proof_router *router_of(const struct proof_case *c, const struct proof_end *end)
-{
-	return is_public(end) ? NULL : &c->routers[end->router];
-}
-
-static size_t n_views(const struct proof_case *c, const struct proof_end *end)
-{
-	return is_public(end) ? 1 : router_of(c, end)->n_flows;
-}
-
-/* Both nodes share one NAT, so one entry must name both of them. */
-static bool shared_view(const struct conntrack_flow *flow, const struct proof_end *end,
-			const struct proof_end *other, struct view *ret_view)
-{
-	if (addr_same_host(&flow->src, &end->inside) &&
-	    addr_same_host(&flow->reply_src, &other->inside))
-		*ret_view = (struct view){flow, true, flow->src, flow->reply_dst, flow->reply_src};
-	else if (addr_same_host(&flow->reply_src, &end->inside) &&
-		 addr_same_host(&flow->src, &other->inside))
-		*ret_view = (struct view){flow, false, flow->reply_src, flow->dst, flow->src};
-	else
-		return false;
-	return true;
-}
-
-/*
- * The entry @i of @end's NAT as a view of a connection to @other.
- *
- * Return: false when it is none.
- */
-static bool view_at(const struct proof_case *c, const struct proof_end *end,
-		    const struct proof_end *other, size_t i, struct view *ret_view)
-{
-	const struct conntrack_flow *flow;
-
-	if (is_public(end)) {
-		*ret_view = (struct view){0};
-		return true;
-	}
-	flow = &router_of(c, end)->flows[i];
-	if (flow->proto != IPPROTO_TCP)
-		return false;
-	if (end->router == other->router)
-		return shared_view(flow, end, other, ret_view);
-	if (addr_same_host(&flow->src, &end->inside) && addr_equal(&flow->dst, &flow->reply_src) &&
-	    addr_same_host(&flow->dst, &other->external) &&
-	    addr_same_host(&flow->reply_dst, &end->external)) {
-		*ret_view = (struct view){flow, true, flow->src, flow->reply_dst, flow->dst};
-		return true;
-	}
-	if (addr_same_host(&flow->reply_src, &end->inside) &&
-	    addr_equal(&flow->src, &flow->reply_dst) &&
-	    addr_same_host(&flow->src, &other->external) &&
-	    addr_same_host(&flow->dst, &end->external)) {
-		*ret_view = (struct view){flow, false, flow->reply_src, flow->dst, flow->src};
-		return true;
-	}
-	return false;
-}
-
-/* As view_at(), for the listening node: its port is known. */
-static bool view_to(const struct proof_case *c, size_t i, struct view *ret_view)
-{
-	struct view v;
-
-	if (!view_at(c, &c->to, &c->from, i, &v) || (v.flow && v.inner.port != c->port))
-		return false;
-	*ret_view = v;
-	return true;
-}
-
-/* As view_at(), for the connecting node: a public listener's port is known. */
-static bool view_from(const struct proof_case *c, size_t i, struct view *ret_view)
-{
-	struct view v;
-
-	if (!view_at(c, &c->from, &c->to, i, &v) ||
-	    (v.flow && is_public(&c->to) && v.peer.port != c->port))
-		return false;
-	*ret_view = v;
-	return true;
-}
-
-static bool mirrors(const struct proof_case *c, const struct hop *hop)
-{
-	if (!hop->from.flow || !hop->to.flow)
-		return true;
-	if (c->from.router == c->to.router)
-		return hop->from.flow == hop->to.flow;
-	return addr_equal(&hop->from.outer, &hop->to.peer) &&
-	       addr_equal(&hop->from.peer, &hop->to.outer);
-}
-
-static int cmp_known(const void *key, const void *entry)
-{
-	uint32_t a = *(const uint32_t *)key, b = ((const struct proof_known *)entry)->id;
-
-	return a < b ? -1 : a > b;
-}
-
-static const struct proof_known *find_known(const struct proof_router *router, uint32_t id)
-{
-	if (!router->n_known)
-		return NULL;
-	return bsearch(&id, router->known, router->n_known, sizeof(*router->known), cmp_known);
-}
-
-static enum stage flow_stage(const struct proof_case *c, const struct proof_router *router,
-			     const struct conntrack_flow *flow)
-{
-	if (find_known(router, flow->id))
-		return STAGE_STALE;
-	if (!flow->was_established)
-		return STAGE_NEVER;
-	if (flow->established_at < c->began || flow->established_at > c->ended)
-		return STAGE_ELSEWHEN;
-	return STAGE_GOOD;
-}
-
-/* How far has @hop come, and if not to the end, whose testimony is missing? */
-static struct finding examine(const struct proof_case *c, const struct hop *hop)
-{
-	const struct view *views[] = {&hop->from, &hop->to};
-	const struct proof_end *ends[] = {&c->from, &c->to};
-	struct finding f = {.stage = STAGE_GOOD, .hop = *hop};
-
-	if (!mirrors(c, hop)) {
-		f.stage = STAGE_MISMATCH;
-		return f;
-	}
-	for (int i = 0; i < 2; i++) {
-		const struct proof_router *router = router_of(c, ends[i]);
-		enum stage stage;
-
-		if (!router)
-			continue;
-		stage = flow_stage(c, router, views[i]->flow);
-		if (stage < f.stage) {
-			f.stage = stage;
-			f.router = router;
-			f.flow = views[i]->flow;
-		}
-	}
-	return f;
-}
-
-/* Look at every possible connection and keep the best. */
-static struct finding search(const struct proof_case *c)
-{
-	struct finding best = {.stage = STAGE_NOT_IN_TO};
-	struct hop hop;
-
-	for (size_t t = 0; t < n_views(c, &c->to); t++) {
-		if (!view_to(c, t, &hop.to))
-			continue;
-		if (best.stage < STAGE_NOT_IN_FROM)
-			best = (struct finding){.stage = STAGE_NOT_IN_FROM, .hop.to = hop.to};
-		for (size_t f = 0; f < n_views(c, &c->from); f++) {
-			struct finding found;
-
-			if (!view_from(c, f, &hop.from))
-				continue;
-			found = examine(c, &hop);
-			if (found.stage > best.stage)
-				best = found;
-		}
-	}
-	return best;
-}
-
-static bool is_good(const struct proof_case *c, const struct view *from, const struct view *to)
-{
-	struct hop hop = {*from, *to};
-
-	return examine(c, &hop).stage == STAGE_GOOD;
-}
-
-/* Does the view @v of @end have a mirror image that makes it part of the proof? */
-static bool has_mirror(const struct proof_case *c, bool of_from, const struct view *v)
-{
-	const struct proof_end *other = of_from ? &c->to : &c->from;
-	struct view w;
-
-	for (size_t i = 0; i < n_views(c, other); i++) {
-		if (of_from ? view_to(c, i, &w) && is_good(c, v, &w)
-			    : view_from(c, i, &w) && is_good(c, &w, v))
-			return true;
-	}
-	return false;
-}
-
-/**
- * struct carried - what the good connections in one NAT sum up to
- * @sent: bytes from @from to @to
- * @received: bytes back
- * @largest: the one that carried most
- */
-struct carried {
-	uint64_t sent, received;
-	size_t connections;
-	struct view largest;
-};
-
-static uint64_t both_ways(const struct conntrack_flow *flow)
-{
-	return flow->bytes + flow->reply_bytes;
-}
-
-static struct carried sum_up(const struct proof_case *c, bool of_from)
-{
-	const struct proof_end *end = of_from ? &c->from : &c->to;
-	struct carried sum = {0};
-	struct view v;
-
-	for (size_t i = 0; i < n_views(c, end); i++) {
-		if (!(of_from ? view_from(c, i, &v) : view_to(c, i, &v)) ||
-		    !has_mirror(c, of_from, &v))
-			continue;
-		/* The original direction leads from @from to @to in one of two cases. */
-		sum.sent += v.outbound == of_from ? v.flow->bytes : v.flow->reply_bytes;
-		sum.received += v.outbound == of_from ? v.flow->reply_bytes : v.flow->bytes;
-		sum.connections++;
-		if (!sum.largest.flow || both_ways(v.flow) > both_ways(sum.largest.flow))
-			sum.largest = v;
-	}
-	return sum;
 }
 
 static void testify(const struct proof_router *router, const struct carried *sum, bool of_from,
@@ -341,8 +53,8 @@ static void __attribute__((format(printf, 2, 3))) because(struct proof *proof, c
 /* The sentence for a connection that did not come all the way. */
 static void say_finding(const struct proof_case *c, const struct finding *f, struct proof *proof)
 {
-	const struct proof_router *from_nat = router_of(c, &c->from);
-	const struct proof_router *to_nat = router_of(c, &c->to);
+	const struct proof_router *from_nat = view_router_of(c, &c->from);
+	const struct proof_router *to_nat = view_router_of(c, &c->to);
 	const struct hop *hop = &f->hop;
 	char t[4][ADDR_TEXT_MAX];
 	char time[HUMAN_TEXT_MAX];
@@ -357,7 +69,7 @@ static void say_finding(const struct proof_case *c, const struct finding *f, str
 		break;
 	case STAGE_NOT_IN_FROM:
 		at = hop->to.outer;
-		if (is_public(&c->to)) {
+		if (view_is_public(&c->to)) {
 			at = c->to.external;
 			at.port = c->port;
 		}
@@ -425,11 +137,10 @@ static bool carried_enough(const struct proof_case *c, const char *who, uint64_t
 
 /* The node's NAT, or the link of a public one, vouches for the bytes. */
 static bool end_vouches(const struct proof_case *c, const struct proof_end *end,
-			struct proof *proof)
+			const struct carried *sum, struct proof *proof)
 {
 	bool of_from = end == &c->from;
-	const struct proof_router *router = router_of(c, end);
-	struct carried sum;
+	const struct proof_router *router = view_router_of(c, end);
 	char who[PROOF_NAME_MAX + sizeof("the link of ")];
 
 	if (!router) {
@@ -437,142 +148,134 @@ static bool end_vouches(const struct proof_case *c, const struct proof_end *end,
 		return carried_enough(c, who, of_from ? end->link_sent : end->link_received,
 				      of_from ? end->link_received : end->link_sent, proof);
 	}
-	sum = sum_up(c, of_from);
-	testify(router, &sum, of_from, proof);
-	return carried_enough(c, router->name, sum.sent, sum.received, proof);
+	testify(router, sum, of_from, proof);
+	return carried_enough(c, router->name, sum->sent, sum->received, proof);
 }
 
-static bool is_direct(const struct proof_case *c, struct proof *proof)
+/* Return: 1, 0 when it is not, or -ENOMEM. */
+static int is_direct(const struct proof_case *c, struct proof *proof)
 {
-	struct finding f = search(c);
+	struct carried sums[2];
+	struct finding f;
+	int r = view_search(c, &f, sums);
 
+	if (r < 0)
+		return r;
 	if (f.stage != STAGE_GOOD) {
 		say_finding(c, &f, proof);
-		return false;
+		return 0;
 	}
-	if (!end_vouches(c, &c->from, proof))
-		return false;
+	if (!end_vouches(c, &c->from, &sums[0], proof))
+		return 0;
 	/* A shared NAT has spoken already. */
-	if (!is_public(&c->to) && c->from.router == c->to.router)
-		return true;
-	return end_vouches(c, &c->to, proof);
+	if (!view_is_public(&c->to) && c->from.router == c->to.router)
+		return 1;
+	return end_vouches(c, &c->to, &sums[1], proof);
 }
 
-static bool is_partner(const struct proof_case *c, const struct addr *a)
+static uint64_t moved(const struct proof_case *c)
 {
-	for (size_t i = 0; i < c->n_partners; i++)
-		if (addr_same_host(&c->partners[i], a))
-			return true;
-	return false;
+	return c->sent + c->received;
 }
 
-/*
- * What @end exchanged during the step with anybody but @other: a relay would
- * have to be among them. Entries that are older count from where they stood.
- */
-static uint64_t elsewhere(const struct proof_case *c, const struct proof_end *end,
-			  const struct proof_end *other, struct addr *ret_whom)
+static bool relayed_by_flows(const struct proof_case *c, const struct proof_end *end,
+			     const struct background_flows *flows, struct proof *proof)
 {
-	const struct proof_router *router = router_of(c, end);
-	uint64_t sum = 0, most = 0;
+	char bytes[HUMAN_TEXT_MAX], all[HUMAN_TEXT_MAX], whom[ADDR_TEXT_MAX];
 
-	for (size_t i = 0; router && i < router->n_flows; i++) {
-		const struct conntrack_flow *flow = &router->flows[i];
-		const struct proof_known *known = find_known(router, flow->id);
-		bool outbound = addr_same_host(&flow->src, &end->inside);
-		const struct addr *peer = outbound ? &flow->reply_src : &flow->src;
-		uint64_t bytes = both_ways(flow);
-
-		if (!outbound && !addr_same_host(&flow->reply_src, &end->inside))
-			continue;
-		if (addr_same_host(peer, &other->external) ||
-		    addr_same_host(peer, &other->inside) || is_partner(c, peer))
-			continue;
-		if (known && known->bytes <= bytes)
-			bytes -= known->bytes;
-		sum += bytes;
-		if (bytes >= most) {
-			most = bytes;
-			*ret_whom = *peer;
-		}
-	}
-	return sum;
-}
-
-/* What the two nodes exchanged with others. Return: true when it is as much as was moved. */
-static bool others_in_flows(const struct proof_case *c, const char *moved, struct proof *proof)
-{
-	const struct proof_end *ends[] = {&c->from, &c->to, &c->from};
-	uint64_t sums[2];
-	char bytes[HUMAN_TEXT_MAX], whom[ADDR_TEXT_MAX];
-	bool found = false;
-
-	for (int i = 0; i < 2; i++) {
-		struct addr peer = {0};
-
-		sums[i] = elsewhere(c, ends[i], ends[i + 1], &peer);
-		if (sums[i] < c->sent + c->received)
-			continue;
-		found = true;
-		because(proof,
-			"%s exchanged %s with others meanwhile, %s above all, as much as the "
-			"%s that the program moved",
-			ends[i]->name, human_format((double)sums[i], "B", bytes),
-			addr_format(&peer, whom), moved);
-	}
-	proof->from_elsewhere = sums[0];
-	proof->to_elsewhere = sums[1];
-	return found;
-}
-
-/* What the links of others carried. Return: true when it is as much as was moved. */
-static bool others_on_links(const struct proof_case *c, const char *moved, struct proof *proof)
-{
-	const struct proof_link *most = NULL;
-	char bytes[HUMAN_TEXT_MAX];
-
-	for (size_t i = 0; i < c->n_others; i++) {
-		proof->others_bytes += c->others[i].bytes;
-		if (!most || c->others[i].bytes > most->bytes)
-			most = &c->others[i];
-	}
-	if (!most || proof->others_bytes < c->sent + c->received)
+	if (flows->suspect < moved(c))
 		return false;
 	because(proof,
-		"the links of those who had no part in it carried %s meanwhile, %s above all, as "
-		"much as the %s that the program moved",
-		human_format((double)proof->others_bytes, "B", bytes), most->name, moved);
+		"%s exchanged %s with others meanwhile, %s above all, as much as the %s that the "
+		"program moved",
+		end->name, human_format((double)flows->suspect, "B", bytes),
+		addr_format(&flows->most, whom), human_format((double)moved(c), "B", all));
 	return true;
 }
 
-/* Both are looked at in any case, for the report. */
-static bool is_relayed(const struct proof_case *c, struct proof *proof)
+static bool relayed_by_links(const struct proof_case *c, const struct background_links *links,
+			     struct proof *proof)
 {
-	char moved[HUMAN_TEXT_MAX];
-	bool flows, links;
+	char bytes[HUMAN_TEXT_MAX], all[HUMAN_TEXT_MAX];
 
-	(void)human_format((double)(c->sent + c->received), "B", moved);
-	flows = others_in_flows(c, moved, proof);
-	links = others_on_links(c, moved, proof);
-	return flows || links;
+	if (links->suspect < moved(c))
+		return false;
+	because(proof,
+		"the links of those who had no part in it carried %s each way meanwhile, %s above "
+		"all, as much as the %s that the program moved",
+		human_format((double)links->suspect, "B", bytes), links->most,
+		human_format((double)moved(c), "B", all));
+	return true;
 }
 
-void proof_judge(const struct proof_case *c, struct proof *ret_proof)
+static bool is_relayed(const struct proof_case *c, const struct background *b, struct proof *proof)
+{
+	return relayed_by_flows(c, &c->from, &b->from, proof) ||
+	       relayed_by_flows(c, &c->to, &b->to, proof) || relayed_by_links(c, &b->links, proof);
+}
+
+/* Did others, unsuspected, carry so much that a relay could hide in it? */
+static bool could_hide(const struct proof_case *c, const struct background *b)
+{
+	return b->from.all >= moved(c) || b->to.all >= moved(c) || b->links.all >= moved(c);
+}
+
+static bool is_lost(const struct proof_case *c, struct proof *proof)
+{
+	for (size_t i = 0; i < c->n_routers; i++) {
+		if (!c->routers[i].lost)
+			continue;
+		because(proof, "%s saw more flows than can be proven, which are %d",
+			c->routers[i].name, CONNTRACK_FLOWS_MAX);
+		return true;
+	}
+	return false;
+}
+
+/* The verdict's words for a connection that the NATs, if any, have vouched for. */
+static enum proof_kind conclude(const struct proof_case *c, const struct background *b,
+				struct proof *proof)
+{
+	bool alone = could_hide(c, b);
+
+	if (proof->n_nats == 0 && alone) {
+		because(proof, "others carried as much as the program moved, and "
+			       "there is no NAT whose table could tell");
+		return PROOF_NONE;
+	}
+	if (proof->n_nats == 0)
+		because(proof, "with no NAT in between");
+	else
+		because(proof, "through %s%s%s%s", proof->nats[0].name,
+			proof->n_nats > 1 ? " and " : "",
+			proof->n_nats > 1 ? proof->nats[1].name : "",
+			alone ? " by their tables alone, as other traffic was no less" : "");
+	return PROOF_DIRECT;
+}
+
+int proof_judge(const struct proof_case *c, struct proof *ret_proof)
 {
 	struct proof proof = {.kind = PROOF_NONE};
+	struct background b;
+	int r = background_weigh(c, &b);
 
 	assert(c->n_routers <= PROOF_ROUTERS_MAX);
-	if (c->sent + c->received == 0)
+	if (r < 0)
+		return r;
+	proof.others_bytes = b.links.bytes;
+	proof.from_elsewhere = b.from.all;
+	proof.to_elsewhere = b.to.all;
+	if (moved(c) == 0) {
 		because(&proof, "the program does not say that it moved anything");
-	else if (is_relayed(c, &proof))
+	} else if (is_relayed(c, &b, &proof)) {
 		proof.kind = PROOF_RELAYED;
-	else if (is_direct(c, &proof))
-		proof.kind = PROOF_DIRECT;
-	if (proof.kind == PROOF_DIRECT && proof.n_nats == 0)
-		because(&proof, "with no NAT in between");
-	else if (proof.kind == PROOF_DIRECT)
-		because(&proof, "through %s%s%s", proof.nats[0].name,
-			proof.n_nats > 1 ? " and " : "",
-			proof.n_nats > 1 ? proof.nats[1].name : "");
+	} else if (!is_lost(c, &proof)) {
+		r = is_direct(c, &proof);
+		if (r > 0)
+			proof.kind = conclude(c, &b, &proof);
+	}
+	if (r < 0)
+		return r;
 	*ret_proof = proof;
+	return 0;
 }

@@ -15,6 +15,12 @@
  *    each NAT, as the program says it moved;
  *  - nobody else carried that many: neither another flow of the two nodes, nor
  *    the internet's links to machines that had no part in the step.
+ *
+ * Control connections of Boxer are never silent, and may sum up to more than was
+ * moved. Each may carry its allowance without being taken for a relay. Where
+ * so little was moved that a relay could hide in what they carried, the proof
+ * rests on the NATs' tables alone, and its reason says so; without a NAT, there
+ * is none then.
  */
 #ifndef LAB_PROOF_H
 #define LAB_PROOF_H
@@ -30,6 +36,12 @@
 #define PROOF_PUBLIC	  (-1) /* the router of a node that has none */
 #define PROOF_NAME_MAX	  64
 #define PROOF_REASON_MAX  512
+/*
+ * What one control connection may carry, by the flow's sum or in one direction of
+ * a link: at once, for being made, and per second. Pings need some 50 B/s.
+ */
+#define PROOF_CONTROL_BYTES 4096
+#define PROOF_CONTROL_RATE  200
 
 /** enum proof_kind - what is proven of the way the bytes took */
 enum proof_kind {
@@ -44,12 +56,14 @@ enum proof_kind {
  * @router: index of its NAT in proof_case.routers, or PROOF_PUBLIC
  * @link_sent, @link_received: bytes that went from and to it on its own link
  *	during the step; asked for only of a public node, which no NAT vouches for
+ * @control: the port that its control connections leave from; 0: it has none
  */
 struct proof_end {
 	const char *name;
 	struct addr inside, external;
 	int router;
 	uint64_t link_sent, link_received;
+	uint16_t control;
 };
 
 /** struct proof_known - a flow that was there before the step, and its bytes of both directions */
@@ -62,6 +76,7 @@ struct proof_known {
  * struct proof_router - what one NAT's kernel says
  * @flows: its table after the step, the ended flows included
  * @known: what was in its table before the step, sorted by id
+ * @lost: there were more, and some that ended while the step ran are not in @flows
  */
 struct proof_router {
 	const char *name;
@@ -69,12 +84,18 @@ struct proof_router {
 	size_t n_flows;
 	const struct proof_known *known;
 	size_t n_known;
+	bool lost;
 };
 
-/** struct proof_link - a link of somebody who had no part in the step, and its bytes meanwhile */
+/**
+ * struct proof_link - a link of somebody who had no part in the step
+ * @received, @sent: its bytes meanwhile, by direction
+ * @controls: how many control connections may pass it
+ */
 struct proof_link {
 	const char *name;
-	uint64_t bytes;
+	uint64_t received, sent;
+	size_t controls;
 };
 
 /**
@@ -86,7 +107,9 @@ struct proof_link {
  * @began, @ended: of the step, CLOCK_MONOTONIC ns
  * @routers: the NATs in between: none, one (also when both share it), or two
  * @others: links of the internet to everybody who had no part in the step
- * @partners: external addresses of further nodes that did have a part in it
+ * @partners: external addresses of further nodes that did have a part in it, sorted
+ *	by addr_cmp_host()
+ * @seed: where the seed listens; port 0: there is none
  */
 struct proof_case {
 	struct proof_end from, to;
@@ -99,6 +122,7 @@ struct proof_case {
 	size_t n_others;
 	const struct addr *partners;
 	size_t n_partners;
+	struct addr seed;
 };
 
 /**
@@ -136,7 +160,7 @@ struct proof {
 
 /** proof_kind_name() - "none", "direct", "relayed". */
 const char *proof_kind_name(enum proof_kind kind);
-/** proof_judge() - see above; the case is not changed. */
-void proof_judge(const struct proof_case *c, struct proof *ret_proof);
+/** proof_judge() - see above; the case is not changed. Return: 0, or -ENOMEM. */
+int proof_judge(const struct proof_case *c, struct proof *ret_proof);
 
 #endif

@@ -368,7 +368,7 @@ static int process(struct conntrack *watch, bool counters, struct error *err)
 			return r;
 	}
 	if (watch->overrun)
-		flowtable_dump_end(watch->table);
+		flowtable_dump_end(watch->table, clock_now());
 	watch->overrun = false;
 	return say_if_full(watch, err);
 }
@@ -386,6 +386,11 @@ int conntrack_refresh(struct conntrack *watch, struct error *err)
 const struct conntrack_flow *conntrack_flows(const struct conntrack *watch, size_t *ret_n)
 {
 	return flowtable_flows(watch->table, ret_n);
+}
+
+uint64_t conntrack_forgot_until(const struct conntrack *watch)
+{
+	return flowtable_forgot_until(watch->table);
 }
 
 int conntrack_flush(struct conntrack *watch, struct error *err)

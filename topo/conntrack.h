@@ -39,6 +39,7 @@ enum conntrack_tcp {
  * @was_established: the kernel reported it ESTABLISHED, at @established_at
  * @established_at: CLOCK_MONOTONIC ns at which that report was read
  * @gone: the kernel reported its end; the counters are final
+ * @ended_at: CLOCK_MONOTONIC ns at which the report of its end was read
  * @end_missed: it is @gone, but the report of its end was lost in an overrun: the
  *	counters are those last read
  */
@@ -53,6 +54,7 @@ struct conntrack_flow {
 	bool was_established;
 	uint64_t established_at;
 	bool gone;
+	uint64_t ended_at;
 	bool end_missed;
 };
 
@@ -80,6 +82,12 @@ int conntrack_process(struct conntrack *watch, struct error *err);
 int conntrack_refresh(struct conntrack *watch, struct error *err);
 /** conntrack_flows() - the table as last read; valid until the next call on @watch. */
 const struct conntrack_flow *conntrack_flows(const struct conntrack *watch, size_t *ret_n);
+/**
+ * conntrack_forgot_until() - has the table, being full, lost ended flows?
+ *
+ * Return: the last end of a flow that is in it no more, CLOCK_MONOTONIC ns; 0: none is.
+ */
+uint64_t conntrack_forgot_until(const struct conntrack *watch);
 /** conntrack_flush() - forget all flows in the kernel and in @watch. Return: 0, or -errno. */
 int conntrack_flush(struct conntrack *watch, struct error *err);
 

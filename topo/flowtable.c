@@ -30,6 +30,7 @@ struct flowtable {
 	size_t n;
 	size_t hand;
 	uint32_t dump;
+	uint64_t forgot_until;
 };
 
 static uint32_t *bucket_of(struct flowtable *table, uint32_t id)
@@ -43,6 +44,7 @@ void flowtable_clear(struct flowtable *table)
 	table->n = 0;
 	table->hand = 0;
 	table->dump = 0;
+	table->forgot_until = 0;
 	for (size_t i = 0; i < BUCKETS; i++)
 		table->buckets[i] = NONE;
 }
@@ -96,6 +98,8 @@ static uint32_t take_slot(struct flowtable *table)
 
 		table->hand = (table->hand + 1) % CONNTRACK_FLOWS_MAX;
 		if (table->flows[slot].gone) {
+			if (table->flows[slot].ended_at > table->forgot_until)
+				table->forgot_until = table->flows[slot].ended_at;
 			unlink_slot(table, slot);
 			return slot;
 		}
@@ -114,6 +118,7 @@ static uint32_t insert(struct flowtable *table, const struct flow_report *report
 	table->flows[slot].was_established = false;
 	table->flows[slot].established_at = 0;
 	table->flows[slot].gone = false;
+	table->flows[slot].ended_at = 0;
 	table->flows[slot].end_missed = false;
 	table->seen[slot] = table->dump;
 	table->next[slot] = *bucket;
@@ -155,6 +160,7 @@ int flowtable_put(struct flowtable *table, enum flow_source source,
 	update(&table->flows[slot], report, now);
 	if (source == FLOW_END) {
 		table->flows[slot].gone = true;
+		table->flows[slot].ended_at = now;
 		table->flows[slot].end_missed = false;
 	}
 	if (source == FLOW_DUMP)
@@ -167,14 +173,20 @@ void flowtable_dump_begin(struct flowtable *table)
 	table->dump++;
 }
 
-void flowtable_dump_end(struct flowtable *table)
+void flowtable_dump_end(struct flowtable *table, uint64_t now)
 {
 	for (size_t i = 0; i < table->n; i++) {
 		if (table->flows[i].gone || table->seen[i] == table->dump)
 			continue;
 		table->flows[i].gone = true;
+		table->flows[i].ended_at = now;
 		table->flows[i].end_missed = true;
 	}
+}
+
+uint64_t flowtable_forgot_until(const struct flowtable *table)
+{
+	return table->forgot_until;
 }
 
 const struct conntrack_flow *flowtable_flows(const struct flowtable *table, size_t *ret_n)

@@ -19,8 +19,8 @@ enum flow_source {
 
 /**
  * struct flow_report - one message about one flow
- * @flow: what it said; @flow.was_established, @flow.established_at and @flow.gone
- *	are the table's to fill
+ * @flow: what it said; @flow.was_established, @flow.established_at, @flow.gone
+ *	and @flow.ended_at are the table's to fill
  * @has_counters: it carried counters (dumps and ends do)
  * @has_tcp: it carried a TCP state
  * @assured: the tracker has seen traffic both ways; TCP has this only after
@@ -58,9 +58,12 @@ void flowtable_dump_begin(struct flowtable *table);
  *
  * Only to be called when events may have been lost; else the end of such a flow
  * is about to be reported, with its counters.
+ * @now: CLOCK_MONOTONIC ns
  */
-void flowtable_dump_end(struct flowtable *table);
+void flowtable_dump_end(struct flowtable *table, uint64_t now);
 
+/** flowtable_forgot_until() - the last end of a flow whose place was needed; 0: of none. */
+uint64_t flowtable_forgot_until(const struct flowtable *table);
 /** flowtable_flows() - all flows, in no order. */
 const struct conntrack_flow *flowtable_flows(const struct flowtable *table, size_t *ret_n);
 

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "lab/run/member.h"
 
 #include <string.h>
 
@@ -187,6 +188,29 @@ static bool is_used(const struct evidence *e, const struct carrier *c)
 	return false;
 }
 
+static uint16_t control_port(const struct evidence *e, const struct plan_node *node)
+{
+	const struct member *member = e->world->machines[node - e->world->plan->nodes].member;
+
+	return member ? member_control_port(member) : 0;
+}
+
+/* A function has one to every other and to the seed, which has one to each of them. */
+static size_t controls_on(const struct evidence *e, const struct carrier *c)
+{
+	const struct plan *plan = e->world->plan;
+	size_t n = 0;
+
+	if (plan->seed == PLAN_NONE)
+		return 0;
+	if (c->node)
+		return c->node->from->role != ROLE_HOST ? plan->n_functions : 0;
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		if (plan->nodes[i].nat == c->nat && plan->nodes[i].from->role == ROLE_FUNCTION)
+			n += plan->n_functions;
+	return n;
+}
+
 static void describe_end(const struct evidence *e, const struct plan_node *node,
 			 struct proof_end *ret_end)
 {
@@ -197,6 +221,7 @@ static void describe_end(const struct evidence *e, const struct plan_node *node,
 		.inside = node->inside,
 		.external = node->external,
 		.router = router_index(e, node),
+		.control = control_port(e, node),
 		/* What the internet received there, the node has sent. */
 		.link_sent = c ? c->received : 0,
 		.link_received = c ? c->sent : 0,
@@ -213,8 +238,14 @@ static void describe_routers(const struct evidence *e, struct proof_case *c)
 		p->flows = conntrack_flows(router->watch, &p->n_flows);
 		p->known = e->known[i];
 		p->n_known = e->n_known[i];
+		p->lost = conntrack_forgot_until(router->watch) >= e->began;
 	}
 	c->n_routers = e->n_routers;
+}
+
+static int cmp_host(const void *a, const void *b)
+{
+	return addr_cmp_host(a, b);
 }
 
 int evidence_judge(const struct evidence *e, uint64_t sent, uint64_t received,
@@ -235,19 +266,24 @@ int evidence_judge(const struct evidence *e, uint64_t sent, uint64_t received,
 
 	if (!others || !partners)
 		return -ENOMEM;
+	if (plan->seed != PLAN_NONE) {
+		c.seed = plan->nodes[plan->seed].external;
+		c.seed.port = PLAN_SEED_PORT;
+	}
 	describe_end(e, e->from, &c.from);
 	describe_end(e, e->to, &c.to);
 	describe_routers(e, &c);
 	for (size_t i = 0; i < e->n_carriers; i++)
 		if (!is_used(e, &e->carriers[i]))
 			others[c.n_others++] = (struct proof_link){
-				e->carriers[i].name, e->carriers[i].received + e->carriers[i].sent};
+				e->carriers[i].name, e->carriers[i].received, e->carriers[i].sent,
+				controls_on(e, &e->carriers[i])};
 	for (size_t i = 0; i < plan->n_nodes; i++)
 		if (&plan->nodes[i] != e->from && &plan->nodes[i] != e->to &&
 		    takes_part(e, &plan->nodes[i]))
 			partners[c.n_partners++] = plan->nodes[i].external;
-	proof_judge(&c, ret_proof);
-	return 0;
+	qsort(partners, c.n_partners, sizeof(*partners), cmp_host);
+	return proof_judge(&c, ret_proof);
 }
 
 void evidence_free(struct evidence *e)

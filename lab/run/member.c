@@ -37,6 +37,7 @@
  * @line, @len: the line that is being read
  * @too_long: it passed LINE_BYTES, its rest is skipped
  * @up: see member_is_up()
+ * @control: see member_control_port()
  * @failed: its last words; empty when there were none
  * @linked: one for each node of the plan
  */
@@ -49,6 +50,7 @@ struct member {
 	size_t len;
 	bool too_long;
 	bool up;
+	uint16_t control;
 	char failed[FAILED_BYTES];
 	bool *linked;
 };
@@ -56,6 +58,11 @@ struct member {
 bool member_is_up(const struct member *member)
 {
 	return member->up;
+}
+
+uint16_t member_control_port(const struct member *member)
+{
+	return member->control;
 }
 
 bool member_is_linked(const struct member *member, size_t index)
@@ -130,6 +137,15 @@ static void on_up(struct member *member, const json_t *event)
 	member->up = true;
 }
 
+static void on_joined(struct member *member, const json_t *event)
+{
+	struct addr local;
+
+	if (addr_parse(text_of(event, "local"), &local) == 0)
+		member->control = local.port;
+	on_up(member, event);
+}
+
 static void on_link(struct member *member, const json_t *event)
 {
 	set_link(member, named(member, event), true);
@@ -182,7 +198,7 @@ static const struct {
 	const char *event;
 	void (*handle)(struct member *member, const json_t *event);
 } handlers[] = {
-	{"listening", on_up},	       {"joined", on_up},	{"link", on_link},
+	{"listening", on_up},	       {"joined", on_joined},	{"link", on_link},
 	{"link-lost", on_link_lost},   {"connect", on_connect}, {"accept", on_accept},
 	{"member-left", on_link_lost}, {"failed", on_failed},
 };

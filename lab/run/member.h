@@ -17,6 +17,8 @@ int member_start(struct machine *machine, struct error *err);
 void member_free(struct member *member);
 /** member_is_up() - the seed has listened, the node has joined. */
 bool member_is_up(const struct member *member);
+/** member_control_port() - where a node's control connections leave from, as it told; else 0. */
+uint16_t member_control_port(const struct member *member);
 /** member_is_linked() - @member has told of a control link to the node of that index. */
 bool member_is_linked(const struct member *member, size_t index);
 

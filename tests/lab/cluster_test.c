@@ -230,6 +230,54 @@ Test(cluster, refuses_a_port_that_nobody_moved_bytes_through)
 	boxlab_close(&b);
 }
 
+/* Pings of many functions are more than a small step moves, and are no relay. */
+Test(cluster, does_not_take_pings_for_a_relay)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b,
+		   "name: test\n"
+		   "nodes:\n"
+		   "  seed: {role: seed}\n"
+		   "  fn: {count: 12, nat: lambda}\n"
+		   "steps:\n"
+		   "  - name: links\n"
+		   "    links: all\n"
+		   "  - name: at once\n"
+		   "    serve: {node: fn0, command: pingpong --serve 7100, port: 7100}\n"
+		   "    run: {node: fn1, command: pingpong --rounds 1 --size 256 fn0 7100}\n" PROVEN
+		   "  - name: across a ping\n"
+		   "    serve: {node: fn0, command: pingpong --serve 7200, port: 7200}\n"
+		   "    run: {node: fn1, command: [sh, -c, 'sleep 11; "
+		   "pingpong --rounds 1 --size 256 fn0 7200']}\n" PROVEN);
+	boxlab_expect(&b, 0, "pass");
+	boxlab_expect_step(&b, "across a ping", "pass", NULL);
+	boxlab_close(&b);
+}
+
+/* Over connections that Boxer itself has made, each of which is direct. */
+Test(cluster, finds_the_function_that_relays)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b, LAMBDA
+		   "  - name: links\n"
+		   "    links: all\n"
+		   "  - name: a relay stands by\n"
+		   "    run: {node: fn2, command: lab-relay 7200 fn0 7100}\n"
+		   "  - name: small\n"
+		   "    serve: {node: fn0, command: pingpong --serve 7100, port: 7100}\n"
+		   "    run: {node: fn1, command: pingpong --rounds 1 --size 256 fn2 7200}\n" PROVEN
+		   "  - name: large\n"
+		   "    serve: {node: fn0, command: pingpong --serve 7100, port: 7100}\n"
+		   "    run: {node: fn1, command: pingpong --rounds 1000 fn2 7200}\n" PROVEN);
+	boxlab_expect(&b, 1, "fail");
+	boxlab_expect_step(&b, "a relay stands by", "pass", NULL);
+	boxlab_expect_step(&b, "small", "fail", ":7200 above all");
+	boxlab_expect_step(&b, "large", "fail", ":7200 above all");
+	boxlab_close(&b);
+}
+
 /* ---- ends ---- */
 
 Test(cluster, ends_cleanly_when_it_is_interrupted)

@@ -15,6 +15,7 @@
 
 #include <criterion/criterion.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SENT	 1000000
@@ -77,8 +78,9 @@ static void tell_truth(struct lie *l)
 	*l = (struct lie){
 		.c =
 			{
-				.from = {"fn1", at("10.0.1.2"), at("203.1.0.2"), FROM_NAT, 0, 0},
-				.to = {"fn0", at("10.0.0.2"), at("203.1.0.1"), TO_NAT, 0, 0},
+				.from = {"fn1", at("10.0.1.2"), at("203.1.0.2"), FROM_NAT, 0, 0,
+					 40000},
+				.to = {"fn0", at("10.0.0.2"), at("203.1.0.1"), TO_NAT, 0, 0, 40000},
 				.port = 5201,
 				.sent = SENT,
 				.received = RECEIVED,
@@ -88,8 +90,9 @@ static void tell_truth(struct lie *l)
 				.n_others = 2,
 			},
 	};
-	l->others[0] = (struct proof_link){"seed", 900};
-	l->others[1] = (struct proof_link){"fn2-nat", 700};
+	l->others[0] = (struct proof_link){"seed", 450, 450, 3};
+	l->others[1] = (struct proof_link){"fn2-nat", 350, 350, 3};
+	l->c.seed = at("203.0.113.10:7000");
 	l->flows[FROM_NAT][0] = flow(1, "10.0.1.2:40001", "203.1.0.1:5201", "203.1.0.1:5201",
 				     "203.1.0.2:50001", SENT + 100, RECEIVED + 100);
 	/* The link to the seed, older than the step. */
@@ -99,17 +102,17 @@ static void tell_truth(struct lie *l)
 	l->known[FROM_NAT][0] = (struct proof_known){2, 90000000};
 	l->flows[TO_NAT][0] = punched(3);
 	l->c.others = l->others;
-	l->c.routers[FROM_NAT] =
-		(struct proof_router){"fn1-nat", l->flows[FROM_NAT], 2, l->known[FROM_NAT], 1};
+	l->c.routers[FROM_NAT] = (struct proof_router){
+		"fn1-nat", l->flows[FROM_NAT], 2, l->known[FROM_NAT], 1, false};
 	l->c.routers[TO_NAT] =
-		(struct proof_router){"fn0-nat", l->flows[TO_NAT], 1, l->known[TO_NAT], 0};
+		(struct proof_router){"fn0-nat", l->flows[TO_NAT], 1, l->known[TO_NAT], 0, false};
 }
 
 static void expect(const struct lie *l, enum proof_kind kind, const char *reason)
 {
 	struct proof proof;
 
-	proof_judge(&l->c, &proof);
+	cr_assert_eq(proof_judge(&l->c, &proof), 0);
 	cr_expect_str_eq(proof.reason, reason);
 	cr_expect_eq(proof.kind, kind, "%s: %s", proof_kind_name(proof.kind), proof.reason);
 }
@@ -124,7 +127,7 @@ Test(proof, believes_a_punched_hole)
 
 	tell_truth(&l);
 	expect(&l, PROOF_DIRECT, "through fn1-nat and fn0-nat");
-	proof_judge(&l.c, &proof);
+	cr_assert_eq(proof_judge(&l.c, &proof), 0);
 	cr_assert_eq(proof.n_nats, 2);
 	cr_expect_eq(proof.connections, 1);
 	cr_expect_str_eq(proof.nats[0].name, "fn1-nat");
@@ -169,8 +172,8 @@ Test(proof, believes_one_nat_before_a_public_listener)
 	struct lie l;
 
 	tell_truth(&l);
-	l.c.to = (struct proof_end){"pub",	  at("203.0.113.11"), at("203.0.113.11"),
-				    PROOF_PUBLIC, RECEIVED,	      SENT};
+	l.c.to = (struct proof_end){
+		"pub", at("203.0.113.11"), at("203.0.113.11"), PROOF_PUBLIC, RECEIVED, SENT, 0};
 	l.c.n_routers = 1;
 	l.flows[FROM_NAT][0] = flow(1, "10.0.1.2:40001", "203.0.113.11:5201", "203.0.113.11:5201",
 				    "203.1.0.2:50001", SENT, RECEIVED);
@@ -192,8 +195,8 @@ Test(proof, believes_one_nat_before_the_listener)
 	l.c.routers[0] = l.c.routers[TO_NAT];
 	l.c.n_routers = 1;
 	l.c.to.router = 0;
-	l.c.from = (struct proof_end){"pub", at("203.1.0.2"), at("203.1.0.2"), PROOF_PUBLIC,
-				      SENT,  RECEIVED};
+	l.c.from = (struct proof_end){
+		"pub", at("203.1.0.2"), at("203.1.0.2"), PROOF_PUBLIC, SENT, RECEIVED, 0};
 	expect(&l, PROOF_DIRECT, "through fn0-nat");
 }
 
@@ -204,9 +207,9 @@ Test(proof, believes_two_public_nodes_by_their_links)
 	tell_truth(&l);
 	l.c.n_routers = 0;
 	l.c.from = (struct proof_end){
-		"a", at("203.0.113.11"), at("203.0.113.11"), PROOF_PUBLIC, SENT, RECEIVED};
-	l.c.to = (struct proof_end){"b",	  at("203.0.113.12"), at("203.0.113.12"),
-				    PROOF_PUBLIC, RECEIVED,	      SENT};
+		"a", at("203.0.113.11"), at("203.0.113.11"), PROOF_PUBLIC, SENT, RECEIVED, 0};
+	l.c.to = (struct proof_end){
+		"b", at("203.0.113.12"), at("203.0.113.12"), PROOF_PUBLIC, RECEIVED, SENT, 0};
 	expect(&l, PROOF_DIRECT, "with no NAT in between");
 	l.c.from.link_sent = 5;
 	expect(&l, PROOF_NONE,
@@ -251,7 +254,7 @@ Test(proof, sums_up_several_connections)
 	l.c.sent = 2 * SENT;
 	l.c.received = 2 * RECEIVED;
 	expect(&l, PROOF_DIRECT, "through fn1-nat and fn0-nat");
-	proof_judge(&l.c, &proof);
+	cr_assert_eq(proof_judge(&l.c, &proof), 0);
 	cr_expect_eq(proof.connections, 2);
 	cr_expect_eq(proof.nats[1].bytes, 2 * SENT + 400);
 	cr_expect_eq(proof.nats[1].reply_bytes, 2 * RECEIVED + 100);
@@ -401,15 +404,27 @@ Test(proof, sees_the_relay_on_the_link_of_the_seed)
 	struct lie l;
 
 	tell_truth(&l);
-	l.others[0].bytes = 2 * (SENT + RECEIVED);
+	l.others[0].received = l.others[0].sent = SENT + RECEIVED;
 	expect(&l, PROOF_RELAYED,
-	       "the links of those who had no part in it carried 2.0 MB meanwhile, seed above "
-	       "all, as much as the 1.0 MB that the program moved");
+	       "the links of those who had no part in it carried 1.0 MB each way meanwhile, seed "
+	       "above all, as much as the 1.0 MB that the program moved");
 	/* Also when it is spread. */
-	l.others[0].bytes = l.others[1].bytes = SENT;
+	l.others[0].received = l.others[0].sent = SENT;
+	l.others[1].received = l.others[1].sent = RECEIVED + 20000;
 	expect(&l, PROOF_RELAYED,
-	       "the links of those who had no part in it carried 2 MB meanwhile, seed above "
-	       "all, as much as the 1.0 MB that the program moved");
+	       "the links of those who had no part in it carried 1.0 MB each way meanwhile, seed "
+	       "above all, as much as the 1.0 MB that the program moved");
+}
+
+/* Who only receives, or only sends, passes nothing on. */
+Test(proof, does_not_take_a_download_for_a_relay)
+{
+	struct lie l;
+
+	tell_truth(&l);
+	l.others[0].received = 9 * SENT;
+	l.others[0].sent = SENT / 100;
+	expect(&l, PROOF_DIRECT, "through fn1-nat and fn0-nat");
 }
 
 /* Over a connection that is older than the step, as the link to the seed is. */
@@ -464,4 +479,212 @@ Test(proof, refuses_a_program_that_moved_nothing)
 	tell_truth(&l);
 	l.c.sent = l.c.received = 0;
 	expect(&l, PROOF_NONE, "the program does not say that it moved anything");
+}
+
+/* ---- control traffic ---- */
+
+#define OTHERS	    11
+#define TABLE_FLOWS 16
+#define ALONE	    " by their tables alone, as other traffic was no less"
+
+/** struct cluster - twelve functions: the truth, among ten others' pings */
+struct cluster {
+	struct lie lie;
+	struct conntrack_flow flows[2][TABLE_FLOWS];
+	struct proof_known known[2][TABLE_FLOWS];
+	struct proof_link others[OTHERS];
+};
+
+/* One node's control connection number @i, which carried @bytes in this step. */
+static void ping(struct cluster *k, int nat, unsigned i, uint64_t bytes)
+{
+	struct proof_router *router = &k->lie.c.routers[nat];
+	const char *self = nat == FROM_NAT ? "10.0.1.2:40000" : "10.0.0.2:40000";
+	const char *outer = nat == FROM_NAT ? "203.1.0.2:40000" : "203.1.0.1:40000";
+	char peer[ADDR_TEXT_MAX];
+
+	(void)snprintf(peer, sizeof(peer), i ? "203.1.0.%u:40000" : "203.0.113.10:7000", i + 2);
+	k->known[nat][router->n_known++] = (struct proof_known){100 + i, 5000};
+	k->flows[nat][router->n_flows] = flow(100 + i, self, peer, peer, outer, 2500, 2500 + bytes);
+	k->flows[nat][router->n_flows++].established_at = 20 * NS_PER_S;
+}
+
+/* A step of @seconds in which @moved bytes went each way; others' flows carried @pings each. */
+static void tell_of_twelve(struct cluster *k, unsigned seconds, uint64_t moved, uint64_t pings)
+{
+	struct lie *l = &k->lie;
+
+	*k = (struct cluster){0};
+	tell_truth(l);
+	l->c.ended = l->c.began + seconds * NS_PER_S;
+	l->flows[FROM_NAT][0].established_at = l->flows[TO_NAT][0].established_at = l->c.began;
+	l->c.sent = l->c.received = moved;
+	for (int nat = 0; nat < 2; nat++) {
+		l->flows[nat][0].bytes = l->flows[nat][0].reply_bytes = moved;
+		k->flows[nat][0] = l->flows[nat][0];
+		l->c.routers[nat].flows = k->flows[nat];
+		l->c.routers[nat].n_flows = 1;
+		l->c.routers[nat].known = k->known[nat];
+		l->c.routers[nat].n_known = 0;
+		for (unsigned i = 0; i < OTHERS; i++)
+			ping(k, nat, i, pings);
+	}
+	for (unsigned i = 0; i < OTHERS; i++)
+		k->others[i] = (struct proof_link){i ? "fn-nat" : "seed", 12 * pings / 2,
+						   12 * pings / 2, 12};
+	l->c.others = k->others;
+	l->c.n_others = OTHERS;
+}
+
+Test(proof, does_not_take_the_pings_of_twelve_functions_for_a_relay)
+{
+	struct cluster k;
+
+	/* Right after the links were made. */
+	tell_of_twelve(&k, 1, 512, 90);
+	expect(&k.lie, PROOF_DIRECT, "through fn1-nat and fn0-nat" ALONE);
+	/* 12 s, 12.8 kB. */
+	tell_of_twelve(&k, 12, 6400, 540);
+	expect(&k.lie, PROOF_DIRECT, "through fn1-nat and fn0-nat" ALONE);
+	/* An hour. */
+	tell_of_twelve(&k, 3600, 1000, 180000);
+	expect(&k.lie, PROOF_DIRECT, "through fn1-nat and fn0-nat" ALONE);
+	/* Nothing could hide. */
+	tell_of_twelve(&k, 12, 1000000, 540);
+	expect(&k.lie, PROOF_DIRECT, "through fn1-nat and fn0-nat");
+}
+
+/* The seed passes on everything, over links that are older than the step. */
+static void relay_by_the_seed(struct cluster *k, uint64_t moved)
+{
+	tell_of_twelve(k, 12, moved, 540);
+	for (int nat = 0; nat < 2; nat++)
+		k->flows[nat][1].reply_bytes += 2 * moved;
+	k->others[0].received += 2 * moved;
+	k->others[0].sent += 2 * moved;
+}
+
+Test(proof, finds_the_relay_over_an_old_link_to_the_seed)
+{
+	struct cluster k;
+
+	relay_by_the_seed(&k, 1000000);
+	expect(&k.lie, PROOF_RELAYED,
+	       "fn1 exchanged 2.0 MB with others meanwhile, 203.0.113.10:7000 above all, as much "
+	       "as the 2 MB that the program moved");
+	/* By the links alone. */
+	k.lie.c.seed.port = 0;
+	for (int nat = 0; nat < 2; nat++)
+		k.flows[nat][1].reply_bytes = 2500;
+	expect(&k.lie, PROOF_RELAYED,
+	       "the links of those who had no part in it carried 2.0 MB each way meanwhile, seed "
+	       "above all, as much as the 2 MB that the program moved");
+	/* A little hides in the pings; but then no NAT holds the connection. */
+	relay_by_the_seed(&k, 512);
+	k.flows[TO_NAT][0] = k.flows[TO_NAT][1];
+	expect(&k.lie, PROOF_NONE,
+	       "fn0-nat holds no connection of fn0 (10.0.0.2:5201) with fn1 (203.1.0.2)");
+	/* Nor, when there is one for show, did it carry enough. */
+	relay_by_the_seed(&k, 512);
+	k.flows[TO_NAT][0].reply_bytes = 100;
+	expect(&k.lie, PROOF_NONE,
+	       "fn0-nat carried 100 B from fn1 to fn0, the program says it moved 512 B");
+}
+
+/* What is no control connection has no allowance, and nor has a link without any. */
+Test(proof, finds_the_small_relay_over_a_new_connection)
+{
+	struct cluster k;
+
+	tell_of_twelve(&k, 12, 512, 90);
+	k.flows[FROM_NAT][2] = flow(90, "10.0.1.2:41000", "203.1.0.3:7100", "203.1.0.3:7100",
+				    "203.1.0.2:41000", 600, 600);
+	expect(&k.lie, PROOF_RELAYED,
+	       "fn1 exchanged 1.2 kB with others meanwhile, 203.1.0.3:7100 above all, as much as "
+	       "the 1.0 kB that the program moved");
+	tell_of_twelve(&k, 12, 512, 90);
+	k.others[4] = (struct proof_link){"pub", 1100, 1100, 0};
+	expect(&k.lie, PROOF_RELAYED,
+	       "the links of those who had no part in it carried 1.1 kB each way meanwhile, pub "
+	       "above all, as much as the 1.0 kB that the program moved");
+}
+
+Test(proof, finds_the_relay_over_another_function_and_its_control_port)
+{
+	struct cluster k;
+
+	tell_of_twelve(&k, 12, 20000, 540);
+	k.flows[TO_NAT][5].bytes += 40000;
+	expect(&k.lie, PROOF_RELAYED,
+	       "fn0 exchanged 40.5 kB with others meanwhile, 203.1.0.6:40000 above all, as much "
+	       "as the 40 kB that the program moved");
+	/* Many short connections to the same peer are no way around it. */
+	tell_of_twelve(&k, 12, 20000, 540);
+	for (int i = 1; i <= OTHERS; i++) {
+		k.flows[TO_NAT][i].dst = k.flows[TO_NAT][i].reply_src = at("203.1.0.6:40000");
+		k.flows[TO_NAT][i].bytes += 4000;
+	}
+	expect(&k.lie, PROOF_RELAYED,
+	       "fn0 exchanged 49.9 kB with others meanwhile, 203.1.0.6:40000 above all, as much "
+	       "as the 40 kB that the program moved");
+}
+
+/* No table tells of two public nodes. */
+Test(proof, proves_nothing_of_public_nodes_where_a_relay_could_hide)
+{
+	struct cluster k;
+
+	tell_of_twelve(&k, 12, 512, 540);
+	k.lie.c.n_routers = 0;
+	k.lie.c.from.router = k.lie.c.to.router = PROOF_PUBLIC;
+	k.lie.c.from.link_sent = k.lie.c.from.link_received = 9000;
+	k.lie.c.to.link_sent = k.lie.c.to.link_received = 9000;
+	expect(&k.lie, PROOF_NONE,
+	       "others carried as much as the program moved, and there is no NAT whose table could "
+	       "tell");
+}
+
+/* ---- many flows ---- */
+
+Test(proof, says_when_there_were_more_flows_than_can_be_proven)
+{
+	struct lie l;
+
+	tell_truth(&l);
+	l.c.routers[TO_NAT].lost = true;
+	expect(&l, PROOF_NONE, "fn0-nat saw more flows than can be proven, which are 16384");
+}
+
+/* It took seconds for a few thousand, in the lab's only loop. */
+Test(proof, is_quick_about_as_many_flows_as_there_can_be)
+{
+	static struct conntrack_flow flows[2][CONNTRACK_FLOWS_MAX];
+	struct proof proof;
+	struct lie l;
+	uint64_t began;
+
+	tell_truth(&l);
+	for (int nat = 0; nat < 2; nat++) {
+		for (uint32_t i = 0; i < CONNTRACK_FLOWS_MAX; i++) {
+			/* In no order. */
+			uint16_t port = (uint16_t)(20000 + (i * 7919 + (uint32_t)nat * 5) %
+								   CONNTRACK_FLOWS_MAX);
+			struct conntrack_flow *f = &flows[nat][i];
+
+			*f = l.flows[nat][0];
+			f->id = 1000 + i;
+			if (nat == FROM_NAT)
+				f->src.port = f->reply_dst.port = port;
+			else
+				f->dst.port = f->reply_src.port = port;
+		}
+		l.c.routers[nat].flows = flows[nat];
+		l.c.routers[nat].n_flows = CONNTRACK_FLOWS_MAX;
+	}
+	l.c.sent = (uint64_t)CONNTRACK_FLOWS_MAX * SENT;
+	began = clock_now();
+	cr_assert_eq(proof_judge(&l.c, &proof), 0);
+	cr_expect_eq(proof.kind, PROOF_DIRECT, "%s", proof.reason);
+	cr_expect_eq(proof.connections, CONNTRACK_FLOWS_MAX);
+	cr_expect_lt(clock_now() - began, NS_PER_S);
 }

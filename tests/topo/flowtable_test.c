@@ -89,7 +89,7 @@ Test(flowtable, a_dump_ends_what_it_does_not_show)
 	put(table, FLOW_EVENT, report(2, CONNTRACK_TCP_ESTABLISHED), 1);
 	flowtable_dump_begin(table);
 	put(table, FLOW_DUMP, counted(2, 5), 2);
-	flowtable_dump_end(table);
+	flowtable_dump_end(table, 2);
 	flows = flowtable_flows(table, &n);
 	cr_assert(flows[0].gone && flows[0].end_missed);
 	cr_assert_not(flows[1].gone);
@@ -129,8 +129,10 @@ Test(flowtable, new_flows_take_the_place_of_ended_ones)
 		if (id % 2)
 			put(table, FLOW_END, counted(id, 1), 1);
 	}
+	cr_assert_eq(flowtable_forgot_until(table), 0);
 	for (uint32_t i = 0; i < CONNTRACK_FLOWS_MAX / 2; i++)
 		put(table, FLOW_EVENT, report(1000000 + i, CONNTRACK_TCP_OPENING), 2);
+	cr_assert_eq(flowtable_forgot_until(table), 1, "the last end that is known no more");
 	flows = flowtable_flows(table, &n);
 	for (size_t i = 0; i < n; i++)
 		open += !flows[i].gone;
