@@ -114,22 +114,34 @@ int door_fd(const struct door *door)
 	return door->epoll;
 }
 
-void door_serve(struct door *door, int client_sock)
+/** admit() - give it the first free place; -1 in @sock says that it has one */
+static void admit(struct door *door, int *sock)
 {
-	cleanup_close int sock = client_sock;
 	struct epoll_event event = {.events = EPOLLIN};
 
-	for (uint32_t i = 0; sock >= 0 && i < DOOR_CLIENTS_MAX; i++) {
+	for (uint32_t i = 0; *sock >= 0 && i < DOOR_CLIENTS_MAX; i++) {
 		struct client *client = &door->clients[i];
 
 		if (client->state != CLIENT_FREE)
 			continue;
 		event.data.u64 = (uint64_t)client->generation << 32 | i;
-		if (epoll_ctl(door->epoll, EPOLL_CTL_ADD, sock, &event) < 0)
+		if (epoll_ctl(door->epoll, EPOLL_CTL_ADD, *sock, &event) < 0)
 			return;
 		client->state = CLIENT_IDLE;
-		client->sock = take_fd(&sock);
+		client->sock = take_fd(sock);
 	}
+}
+
+void door_serve(struct door *door, int client_sock)
+{
+	cleanup_close int sock = client_sock;
+
+	admit(door, &sock);
+	if (sock < 0)
+		return;
+	/* Some may have hung up, and nobody has looked yet. */
+	door_dispatch(door);
+	admit(door, &sock);
 }
 
 /** arm() - wake up for the earliest deadline */

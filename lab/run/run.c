@@ -146,8 +146,11 @@ static void begin(struct run *run)
 	char name[RESULT_NAME_MAX];
 	char a[32], b[32];
 
-	(void)snprintf(name, sizeof(name), "topology: %s, %s", plural(plan->n_nodes, "machine", a),
-		       plural(plan->n_nats, "NAT", b));
+	/* Whoever reads the report must know when its programs had the machine's own uids. */
+	(void)snprintf(name, sizeof(name), "topology: %s, %s%s",
+		       plural(plan->n_nodes, "machine", a), plural(plan->n_nats, "NAT", b),
+		       run->result->uids ? ""
+					 : ", without a user namespace: the kernel refuses it");
 	own_step(run, name, world_build);
 	if (run->broken || plan->seed == PLAN_NONE)
 		return;
