@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The boxer command: what it makes of its arguments. */
+#include "base/cleanup.h"
+#include "tests/boxer/node.h"
+
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SEED_1 "--seed", "127.0.0.1:1"
+#define KEY    "--key-file", CLUSTER_KEY
+#define LONG   "0123456789012345678901234567890123456789012345678901234567890123"
+
+static const struct {
+	const char *argv[12];
+	int status;
+	const char *words; /* on standard output if the status is 0, else on standard error */
+} commands[] = {
+	{{NULL}, 2, "usage: boxer VERB"},
+	{{"--help"}, 0, "usage: boxer VERB"},
+	{{"help"}, 0, "usage: boxer VERB"},
+	{{"--version"}, 0, "boxer " BOXER_VERSION},
+	{{"seed", "--help"}, 0, "usage: boxer seed"},
+	{{"node", "--help"}, 0, "usage: boxer node"},
+	{{"run", "--help"}, 0, "usage: boxer run"},
+	{{"run", "--help"}, 0, "127"},
+	{{"exec", "--help"}, 0, "usage: boxer exec"},
+
+	{{"bogus"}, 2, "no verb 'bogus'"},
+	{{""}, 2, "no verb ''"},
+	{{"--bogus"}, 2, "no verb '--bogus'"},
+	{{"seed", "--bogus"}, 2, "--bogus"},
+	{{"seed", "-x"}, 2, "'x'"},
+	{{"node", "--bogus"}, 2, "--bogus"},
+	{{"run", "--bogus"}, 2, "--bogus"},
+	{{"exec", "--bogus"}, 2, "--bogus"},
+	/* an option of another verb */
+	{{"seed", SEED_1}, 2, "--seed"},
+	{{"node", "--listen", "127.0.0.1:0"}, 2, "--listen"},
+	{{"run", "--members", "2"}, 2, "--members"},
+
+	{{"seed"}, 2, "--listen is missing"},
+	{{"seed", "--listen"}, 2, "--listen"},
+	{{"seed", "--listen", "127.0.0.1:0"}, 2, "--key-file is missing"},
+	{{"node", KEY}, 2, "--seed is missing"},
+	{{"node", SEED_1}, 2, "--key-file is missing"},
+	{{"run", SEED_1, KEY}, 2, "-- PROGRAM is missing"},
+	{{"run", "--", "true"}, 2, "--seed is missing"},
+	{{"exec"}, 2, "-- PROGRAM is missing"},
+	{{"exec", "--"}, 2, "-- PROGRAM is missing"},
+	{{"exec", "--id"}, 2, "--id"},
+
+	{{"seed", "--listen", "127.0.0.1:0", KEY, "more"}, 2, "what is 'more' for"},
+	{{"node", SEED_1, KEY, "--", "true"}, 2, "a node has no program"},
+	{{"seed", "--unique-address=yes", KEY}, 2, "unique-address"},
+
+	{{"seed", "--listen", "localhost:80", KEY}, 2, "'localhost:80' is not an address"},
+	{{"seed", "--listen", "127.0.0.1:65536", KEY}, 2, "is not an address"},
+	{{"seed", "--listen", "", KEY}, 2, "is not an address"},
+	{{"node", "--seed", "127.0.0.1", KEY}, 2, "is not an address and a port"},
+	{{"node", "--seed", "127.0.0.1:0", KEY}, 2, "is not an address and a port"},
+	{{"run", "--seed", "::1", KEY, "--", "true"}, 2, "is not an address and a port"},
+
+	{{"node", SEED_1, "--key-file", "/mnt/missing"}, 2, "/mnt/missing: No such file"},
+	{{"node", SEED_1, "--key-file", "/mnt"}, 2, "/mnt: Is a directory"},
+	{{"node", SEED_1, "--key-file", "/mnt/short-key"}, 2, "64 hexadecimal digits"},
+	{{"node", SEED_1, "--key-file", "/mnt/long-key"}, 2, "64 hexadecimal digits"},
+	{{"node", SEED_1, "--key-file", "/dev/null"}, 2, "64 hexadecimal digits"},
+	{{"seed", "--listen", "127.0.0.1:0", "--key-file", "/mnt/short-key"}, 2, "64 hexadecimal"},
+
+	{{"node", SEED_1, KEY, "--name", ""}, 2, "'' can't be a name"},
+	{{"node", SEED_1, KEY, "--name", "a.b"}, 2, "'a.b' can't be a name"},
+	{{"node", SEED_1, KEY, "--name", "-a"}, 2, "'-a' can't be a name"},
+	{{"node", SEED_1, KEY, "--name", LONG}, 2, "can't be a name"},
+
+	{{"seed", "--members", "x"}, 2, "--members wants a number up to 4096, not 'x'"},
+	{{"seed", "--members", "4097"}, 2, "--members wants a number"},
+	{{"seed", "--members", "-1"}, 2, "--members wants a number"},
+	{{"seed", "--members", "2 "}, 2, "--members wants a number"},
+	{{"seed", "--members", ""}, 2, "--members wants a number"},
+	{{"node", "--wait", "4097"}, 2, "--wait wants a number"},
+	{{"node", "--timeout", "86401"}, 2, "--timeout wants a number"},
+	{{"node", "--timeout", "1.5"}, 2, "--timeout wants a number"},
+	{{"node", "--timeout", "99999999999999999999"}, 2, "--timeout wants a number"},
+	{{"node", SEED_1, KEY, "--events", "x"}, 2, "--events wants a number"},
+	{{"node", SEED_1, KEY, "--events", "77"}, 2, "--events names no open descriptor"},
+	{{"seed", "--listen", "127.0.0.1:0", KEY, "--events", "77"}, 2, "no open descriptor"},
+};
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "we");
+
+	USERNS_CHECK(out && fputs(text, out) >= 0 && fclose(out) == 0, "%s: %m", path);
+}
+
+static void start_command(struct child *n, const char *program, const char *const *argv)
+{
+	const char *all[NODE_ARGUMENTS_MAX] = {program};
+
+	for (size_t i = 0; i < 12 && argv[i]; i++)
+		all[i + 1] = argv[i];
+	child_start(n, all, NULL);
+	child_close_in(n);
+}
+
+CLUSTER_TEST(command, is_understood_or_refused_in_words)
+{
+	cluster_prepare();
+	write_text("/mnt/short-key", "00112233\n");
+	write_text("/mnt/long-key", LONG "00\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		static char out[8192];
+		const char *words = commands[i].words;
+		struct child n;
+		int status;
+
+		start_command(&n, i % 2 ? BOXER_PATH : BOXERD_PATH, commands[i].argv);
+		child_hear_all(&n, out, sizeof(out));
+		status = child_end(&n);
+		USERNS_CHECK(status == commands[i].status, "row %zu: ended with %d\n%s", i, status,
+			     child_errors(&n));
+		if (status == 0)
+			USERNS_CHECK(strstr(out, words) && !*child_errors(&n),
+				     "row %zu: '%s' does not say '%s'", i, out, words);
+		else
+			USERNS_CHECK(strstr(child_errors(&n), words) && !*out,
+				     "row %zu: '%s' does not say '%s'", i, child_errors(&n), words);
+		(void)close(n.errors);
+	}
+}
+
+static const struct {
+	const char *verb;
+	const char *options[10];
+} helps[] = {
+	{"seed", {"--listen", "--key-file", "--members", "--unique-address", "--events"}},
+	{"node", {"--seed", "--key-file", "--name", "--wait", "--timeout", "--dir", "--events"}},
+	{"run", {"--seed", "--key-file", "--name", "--wait", "--timeout", "--dir", "--events"}},
+	{"exec", {"--id", "--help"}},
+};
+
+CLUSTER_TEST(command, help_names_every_option_of_the_verb)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(helps); i++) {
+		static char out[8192];
+		struct child n;
+
+		start_command(&n, BOXER_PATH, (const char *[12]){helps[i].verb, "--help"});
+		child_hear_all(&n, out, sizeof(out));
+		node_check_end(&n, 0, "");
+		for (size_t j = 0; helps[i].options[j]; j++)
+			USERNS_CHECK(strstr(out, helps[i].options[j]), "%s --help:\n%s",
+				     helps[i].verb, out);
+	}
+}
+
+/* In a user namespace without a map everybody is the overflow uid. */
+static void become_nobody_in_particular(void)
+{
+	if (unshare(CLONE_NEWUSER) < 0 || geteuid() != 65534)
+		_exit(99);
+}
+
+CLUSTER_TEST(command, is_refused_to_the_overflow_uid)
+{
+	struct child n;
+
+	child_start(&n, (const char *[]){BOXER_PATH, "--help", NULL}, become_nobody_in_particular);
+	node_check_end(&n, 2, "65534");
+}

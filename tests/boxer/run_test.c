@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: MIT */
+/* boxer run and boxer node: joining or not, and the guest. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "boxer/sock.h"
+#include "tests/boxer/node.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define GUEST	 GUEST_PATH
+#define TEXT_MAX 65536
+
+static char output[TEXT_MAX];
+
+/* Somebody who listens where a seed should. */
+static int pretend_to_be_the_seed(struct cluster *c)
+{
+	int fd;
+
+	cluster_prepare();
+	c->at = addr_v4(INADDR_LOOPBACK, 0);
+	fd = sock_shared(&c->at, AF_INET);
+	USERNS_CHECK(fd >= 0 && sock_listen(fd, 16) == 0 && sock_local(fd, &c->at) == 0, "%m");
+	(void)addr_format(&c->at, c->text);
+	return fd;
+}
+
+static int accept_node(int listener)
+{
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+	int fd;
+
+	USERNS_CHECK(poll(&p, 1, CHILD_PATIENCE_MS) == 1, "nobody came");
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	USERNS_CHECK(fd >= 0, "%m");
+	return fd;
+}
+
+/* A fake seed, up to the node's JOIN. */
+static void greet_node(int listener, struct speaker *s)
+{
+	struct speaker_frame f;
+
+	speaker_init(s, accept_node(listener), cluster_key, FRAME_ID_SEED, FRAME_ID_JOINING);
+	USERNS_CHECK(speaker_handshake(s) == 0, "no handshake");
+	USERNS_CHECK(speaker_receive_type(s, FRAME_JOIN, &f) == 0, "no JOIN");
+}
+
+CLUSTER_TEST(run, ends_with_125_when_nobody_serves)
+{
+	struct cluster c;
+	struct child n;
+
+	/* The port is ours, but nobody listens on it any more. */
+	(void)close(pretend_to_be_the_seed(&c));
+	node_start(&n, &c, "run", "a", "--timeout", "1", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&n, "seed-unreachable");
+}
+
+CLUSTER_TEST(run, ends_with_125_when_there_is_no_way_to_the_seed)
+{
+	struct cluster c = {.text = "203.0.113.10:7000"};
+	struct child n;
+
+	cluster_prepare();
+	node_start(&n, &c, "run", "a", "--timeout", "1", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&n, "seed-unreachable");
+}
+
+CLUSTER_TEST(run, ends_with_125_when_the_seed_says_nothing)
+{
+	struct cluster c;
+	struct child n;
+	int fd = pretend_to_be_the_seed(&c);
+
+	node_start(&n, &c, "run", "a", "--timeout", "1", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&n, "timeout");
+	(void)close(fd);
+}
+
+/* The network may be at fault, so it is tried again, but not for ever. */
+CLUSTER_TEST(run, tries_again_when_the_seed_hangs_up)
+{
+	struct cluster c;
+	struct child n;
+	int fd = pretend_to_be_the_seed(&c);
+
+	node_start(&n, &c, "run", "a", "--timeout", "2", "--", GUEST, "end", "0", NULL);
+	for (int i = 0; i < 3; i++)
+		(void)close(accept_node(fd));
+	(void)close(fd);
+	node_check_failed(&n, "seed-unreachable");
+}
+
+CLUSTER_TEST(run, joins_a_seed_that_starts_later)
+{
+	struct speaker s;
+	struct cluster c;
+	struct child n;
+	int fd = pretend_to_be_the_seed(&c);
+
+	node_start(&n, &c, "run", "a", "--timeout", "60", "--", GUEST, "end", "0", NULL);
+	(void)close(accept_node(fd));
+	greet_node(fd, &s);
+	child_signal(&n, SIGKILL);
+	(void)child_end(&n);
+	speaker_close(&s);
+	(void)close(fd);
+}
+
+/* At once: the time-out is longer than this test's patience. */
+CLUSTER_TEST(run, ends_at_once_with_a_wrong_key)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	child_start(&n,
+		    (const char *[]){BOXER_PATH, "run", "--seed", c.text, "--key-file",
+				     CLUSTER_BAD_KEY, "--events", CHILD_EVENTS, "--timeout", "600",
+				     "--", GUEST, "end", "0", NULL},
+		    NULL);
+	node_check_failed(&n, "wrong-key");
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(run, ends_at_once_with_a_seed_of_another_version)
+{
+	uint8_t bytes[SPEAKER_FRAME_MAX];
+	struct speaker s;
+	struct cluster c;
+	struct child n;
+	size_t len;
+	int fd = pretend_to_be_the_seed(&c);
+
+	node_start(&n, &c, "run", "a", "--timeout", "600", "--", GUEST, "end", "0", NULL);
+	speaker_init(&s, accept_node(fd), cluster_key, FRAME_ID_SEED, FRAME_ID_JOINING);
+	len = speaker_build_hello(&s, bytes);
+	bytes[2]++;
+	USERNS_CHECK(speaker_write(&s, bytes, len) == 0, "hello");
+	node_check_failed(&n, "wrong-version");
+	speaker_close(&s);
+	(void)close(fd);
+}
+
+CLUSTER_TEST(run, ends_at_once_when_it_is_rejected)
+{
+	struct cluster c;
+	struct child n;
+	struct speaker s;
+
+	cluster_start(&c, "--members", "1", NULL);
+	(void)cluster_joins(&c, &s, "a");
+	node_start(&n, &c, "run", "a", "--timeout", "600", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&n, "duplicate-name");
+	node_start(&n, &c, "run", "b", "--timeout", "600", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&n, "cluster-full");
+	cluster_stop(&c);
+}
+
+static void send_joined(struct speaker *s, uint32_t id)
+{
+	struct frame_joined joined = {
+		.id = id,
+		.overlay = addr_v4(0xc6120001 + id, 0),
+		.observed = addr_v4(INADDR_LOOPBACK, 4000),
+	};
+	uint8_t body[64];
+	int len = frame_encode_joined(&joined, body, sizeof(body));
+
+	USERNS_CHECK(speaker_send(s, FRAME_JOINED, body, (size_t)len) == 0, "JOINED");
+}
+
+/* Found by a fake seed: after JOINED nobody kept the deadline. */
+CLUSTER_TEST(run, keeps_its_deadline_when_the_seed_falls_silent_after_admitting_it)
+{
+	struct speaker s;
+	struct cluster c;
+	struct child n;
+	int fd = pretend_to_be_the_seed(&c);
+
+	node_start(&n, &c, "run", "a", "--timeout", "2", "--", GUEST, "end", "0", NULL);
+	greet_node(fd, &s);
+	send_joined(&s, 5);
+	node_check_failed(&n, "timeout");
+	speaker_close(&s);
+	(void)close(fd);
+}
+
+CLUSTER_TEST(run, ends_with_125_when_the_seed_is_lost_before_the_start)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--wait", "2", "--timeout", "600", "--", GUEST, "end", "0",
+		   NULL);
+	(void)node_id(&n);
+	cluster_stop(&c);
+	node_check_failed(&n, "left");
+}
+
+CLUSTER_TEST(run, ends_with_125_when_others_do_not_come)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--wait", "2", "--timeout", "1", "--", GUEST, "end", "0",
+		   NULL);
+	child_await(&n, "joined");
+	node_check_failed(&n, "timeout");
+	USERNS_CHECK(strstr(child_errors(&n), "waited for 2 members: 1 are there"), "%s",
+		     child_errors(&n));
+	USERNS_CHECK(!child_has_said(&n, "guest-start"), "%s", n.text);
+	child_await(&c.seed, "leave");
+	cluster_stop(&c);
+}
+
+static const struct {
+	const char *argv[4];
+	int status;
+	const char *words;
+} ends[] = {
+	{{GUEST, "end", "0"}, 0, ""},
+	{{GUEST, "end", "7"}, 7, ""},
+	{{GUEST, "end", "255"}, 255, ""},
+	{{GUEST, "die", "15"}, 128 + SIGTERM, ""},
+	{{GUEST, "die", "9"}, 128 + SIGKILL, ""},
+	{{GUEST, "die", "11"}, 128 + SIGSEGV, ""},
+	{{"true"}, 0, ""}, /* by PATH */
+	{{"boxer-there-is-no-such-program"}, 127, "boxer-there-is-no-such-program: No such file"},
+	{{"/mnt/missing"}, 127, "/mnt/missing: No such file"},
+	{{"/mnt/key"}, 126, "/mnt/key: Permission denied"},
+	{{"/mnt"}, 126, "/mnt: Permission denied"},
+};
+
+CLUSTER_TEST(run, ends_as_its_guest_does)
+{
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		bool started = ends[i].status != 126 && ends[i].status != 127;
+		struct child n;
+
+		node_start(&n, &c, "run", "a", "--", ends[i].argv[0], ends[i].argv[1],
+			   ends[i].argv[2], NULL);
+		node_check_end(&n, ends[i].status, ends[i].words);
+		USERNS_CHECK(child_has_said(&n, "guest-start") == started, "row %zu: %s", i,
+			     n.text);
+		USERNS_CHECK(child_has_said(&n, started ? "guest-exit" : "failed"), "row %zu: %s",
+			     i, n.text);
+		(void)close(n.errors);
+		/* The next one has the same name. */
+		child_await(&c.seed, "leave");
+	}
+	cluster_stop(&c);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
+	cleanup_close int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	ssize_t n;
+
+	USERNS_CHECK(in >= 0 && out >= 0, "%m");
+	while ((n = read(in, output, sizeof(output))) > 0)
+		USERNS_CHECK(write(out, output, (size_t)n) == n, "%m");
+}
+
+/* Found by it: ended with 127, as if the guest were missing. */
+CLUSTER_TEST(run, ends_with_125_when_its_shim_is_missing)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	copy_file(BOXER_PATH, "/mnt/boxer");
+	child_start(&n,
+		    (const char *[]){"/mnt/boxer", "run", "--seed", c.text, "--key-file",
+				     CLUSTER_KEY, "--events", CHILD_EVENTS, "--", GUEST, "end", "0",
+				     NULL},
+		    NULL);
+	node_check_end(&n, 125, "libboxer-shim.so");
+	USERNS_CHECK(child_has_said(&n, "failed"), "%s", n.text);
+	cluster_stop(&c);
+}
+
+static const char *const bundles[] = {"/mnt/bundle", "/mnt/a bundle"};
+
+/* Found by it: with --dir in the bundle the node removed its own shim at its end. */
+CLUSTER_TEST(run, takes_no_shim_away_that_it_did_not_put_there)
+{
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(bundles); i++) {
+		char boxer[64], shim[64];
+		struct stat st;
+		struct child n;
+
+		USERNS_CHECK(mkdir(bundles[i], 0700) == 0, "%m");
+		(void)snprintf(boxer, sizeof(boxer), "%s/boxer", bundles[i]);
+		(void)snprintf(shim, sizeof(shim), "%s/libboxer-shim.so", bundles[i]);
+		copy_file(BOXER_PATH, boxer);
+		copy_file(SHIM_PATH, shim);
+		child_start(&n,
+			    (const char *[]){boxer, "run", "--seed", c.text, "--key-file",
+					     CLUSTER_KEY, "--dir", bundles[i], "--", GUEST, "end",
+					     "0", NULL},
+			    NULL);
+		/* What is in the way of a link is an error, too. */
+		(void)child_end(&n);
+		(void)close(n.errors);
+		USERNS_CHECK(lstat(shim, &st) == 0 && S_ISREG(st.st_mode), "%s is gone", shim);
+		child_await(&c.seed, "leave");
+	}
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(run, passes_standard_input_and_output_through)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--", GUEST, "copy", NULL);
+	child_tell(&n, "one\n");
+	child_hear(&n, output, sizeof(output));
+	USERNS_CHECK(strcmp(output, "one") == 0, "%s", output);
+	child_tell(&n, "two");
+	child_close_in(&n);
+	child_hear_all(&n, output, sizeof(output));
+	USERNS_CHECK(strcmp(output, "two") == 0, "%s", output);
+	node_check_end(&n, 0, "");
+	USERNS_CHECK(!*child_errors(&n), "%s", child_errors(&n));
+	cluster_stop(&c);
+}
+
+/* The value of NAME in lines of NAME=VALUE. */
+static const char *value_of(const char *lines, const char *name)
+{
+	static char value[256];
+	size_t len = strlen(name);
+
+	for (const char *line = lines; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, len) == 0 && line[len] == '=') {
+			(void)snprintf(value, sizeof(value), "%.*s",
+				       (int)strcspn(line + len + 1, "\n"), line + len + 1);
+			return value;
+		}
+	}
+	return "(nothing)";
+}
+
+static void check_value(const char *name, const char *expected)
+{
+	USERNS_CHECK(strcmp(value_of(output, name), expected) == 0, "%s is %s, not %s", name,
+		     value_of(output, name), expected);
+}
+
+CLUSTER_TEST(run, tells_its_guest_who_it_is)
+{
+	struct speaker s;
+	struct cluster c;
+	struct child n;
+	char dir[64];
+
+	cluster_start(&c, NULL);
+	/* So that neither the id nor the size is what it would be by accident. */
+	(void)cluster_joins(&c, &s, "other");
+	node_start(&n, &c, "run", "fn-a", "--", GUEST, "show", NULL);
+	child_hear_all(&n, output, sizeof(output));
+	node_check_end(&n, 0, "");
+	check_value("BOXER_ID", "1");
+	check_value("BOXER_NAME", "fn-a");
+	check_value("BOXER_SIZE", "2");
+	check_value("BOXER_SEED", c.text);
+	(void)snprintf(dir, sizeof(dir), CLUSTER_DIR "/boxer-%u-1", geteuid());
+	check_value("BOXER_DIR", dir);
+	USERNS_CHECK(strstr(value_of(output, "LD_PRELOAD"), "/libboxer-shim.so"), "%s",
+		     value_of(output, "LD_PRELOAD"));
+	USERNS_CHECK(access(value_of(output, "LD_PRELOAD"), R_OK) == 0, "%m");
+	cluster_stop(&c);
+}
+
+/* Descriptor 3 is the events', and is not the guest's business. */
+CLUSTER_TEST(run, starts_its_guest_as_a_shell_would)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--", GUEST, "show", NULL);
+	child_hear_all(&n, output, sizeof(output));
+	node_check_end(&n, 0, "");
+	for (int fd = 0; fd < 10; fd++) {
+		char line[16];
+
+		(void)snprintf(line, sizeof(line), "\nfd %d\n", fd);
+		USERNS_CHECK((strstr(output, line) != NULL) == (fd < 3), "descriptor %d\n%s", fd,
+			     output);
+	}
+	USERNS_CHECK(!strstr(output, "\nblocked "), "signals are blocked\n%s", output);
+	/* 13 is ignored by the test itself, and that is inherited as it should be. */
+	USERNS_CHECK(!strstr(output, "\nignored 1\n") && !strstr(output, "\nignored 2\n") &&
+			     !strstr(output, "\nignored 15\n"),
+		     "signals are ignored\n%s", output);
+	cluster_stop(&c);
+}
+
+/* The file comes a moment after the event. */
+static void check_members_file(const char *dir, const char *expected)
+{
+	uint64_t deadline = clock_now() + CHILD_PATIENCE_MS * NS_PER_MS;
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/members", dir);
+	while (strcmp(node_read_file(path), expected) != 0 && clock_now() < deadline)
+		(void)sched_yield();
+	USERNS_CHECK(strcmp(node_read_file(path), expected) == 0, "%s is\n%sand not\n%s", path,
+		     node_read_file(path), expected);
+}
+
+CLUSTER_TEST(run, keeps_a_file_of_members_while_it_runs)
+{
+	char at[2][ADDR_TEXT_MAX], expected[512];
+	struct addr external;
+	struct speaker s;
+	struct cluster c;
+	struct child n;
+	json_t *event;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "fn-a", "--dir", "/mnt/dir", "--", GUEST, "stay", NULL);
+	event = child_event(&n, "joined");
+	(void)snprintf(at[0], sizeof(at[0]), "%s", json_text(event, "external"));
+	json_decref(event);
+	child_hear(&n, output, sizeof(output));
+	(void)snprintf(expected, sizeof(expected), "0\tfn-a\t198.18.0.1\t%s\tself\n", at[0]);
+	check_members_file("/mnt/dir", expected);
+
+	(void)cluster_joins(&c, &s, "fn-b");
+	USERNS_CHECK(sock_local(s.fd, &external) == 0, "%m");
+	(void)snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
+		       "1\tfn-b\t198.18.0.2\t%s\tmember\n", addr_format(&external, at[1]));
+	check_members_file("/mnt/dir", expected);
+
+	child_signal(&n, SIGTERM);
+	node_check_end(&n, 9, "");
+	USERNS_CHECK(access("/mnt/dir/members", F_OK) < 0, "the file is left behind");
+	USERNS_CHECK(access("/mnt/dir", F_OK) == 0, "a directory that was given is the giver's");
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(run, removes_the_directory_that_it_made)
+{
+	struct cluster c;
+	struct child n;
+	char dir[64];
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--", GUEST, "stay", NULL);
+	child_hear(&n, output, sizeof(output));
+	(void)snprintf(dir, sizeof(dir), CLUSTER_DIR "/boxer-%u-0", geteuid());
+	USERNS_CHECK(access(dir, F_OK) == 0, "%s: %m", dir);
+	child_signal(&n, SIGTERM);
+	node_check_end(&n, 9, "");
+	USERNS_CHECK(access(dir, F_OK) < 0, "%s is left behind", dir);
+	cluster_stop(&c);
+}
+
+static const char *const bad_dirs[] = {"/mnt/key", "/mnt/missing/dir", "/mnt/link", "/proc"};
+
+/* In a directory that others may write to, the name could be a trap. */
+CLUSTER_TEST(run, refuses_a_directory_that_is_not_its_own)
+{
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	USERNS_CHECK(mkdir("/mnt/elsewhere", 0700) == 0 &&
+			     symlink("/mnt/elsewhere", "/mnt/link") == 0,
+		     "%m");
+	for (size_t i = 0; i < ARRAY_SIZE(bad_dirs); i++) {
+		struct child n;
+
+		node_start(&n, &c, "run", "a", "--dir", bad_dirs[i], "--", GUEST, "end", "0", NULL);
+		node_check_failed(&n, "local-resource");
+		(void)close(n.errors);
+		child_await(&c.seed, "leave");
+	}
+	USERNS_CHECK(access("/mnt/elsewhere/members", F_OK) < 0, "it went through the link");
+	USERNS_CHECK(access("/mnt/key", F_OK) == 0, "the file is gone");
+	cluster_stop(&c);
+}
+
+/* Nothing of another's may be removed either. */
+CLUSTER_TEST(run, leaves_a_directory_alone_that_it_refused)
+{
+	struct cluster c;
+	struct child n;
+	FILE *out;
+
+	cluster_start(&c, NULL);
+	USERNS_CHECK(mkdir("/mnt/elsewhere", 0700) == 0 &&
+			     symlink("/mnt/elsewhere", "/mnt/link") == 0,
+		     "%m");
+	out = fopen("/mnt/elsewhere/members", "we");
+	USERNS_CHECK(out && fclose(out) == 0, "%m");
+	node_start(&n, &c, "run", "a", "--dir", "/mnt/link", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&n, "local-resource");
+	USERNS_CHECK(access("/mnt/elsewhere/members", F_OK) == 0, "it was removed");
+	cluster_stop(&c);
+}
+
+/*
+ * Two clusters on one machine give the same ids. The second node can't serve
+ * under its id; found by it: on its way out it removed the first one's files.
+ */
+CLUSTER_TEST(run, fails_beside_a_node_of_the_same_id_and_leaves_it_alone)
+{
+	struct cluster one, other;
+	struct child first, second;
+	char path[96];
+
+	cluster_start(&one, NULL);
+	cluster_start_seed(&other, NULL, NULL);
+	node_start(&first, &one, "run", "a", "--", GUEST, "stay", NULL);
+	child_hear(&first, output, sizeof(output));
+	node_start(&second, &other, "run", "a", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&second, "local-resource");
+	(void)snprintf(path, sizeof(path), CLUSTER_DIR "/boxer-%u-0/members", geteuid());
+	USERNS_CHECK(access(path, F_OK) == 0, "%s is gone", path);
+	child_signal(&first, SIGTERM);
+	node_check_end(&first, 9, "");
+	cluster_stop(&other);
+	cluster_stop(&one);
+}
+
+static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP};
+
+CLUSTER_TEST(run, passes_signals_to_its_guest)
+{
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
+		char expected[32];
+		struct child n;
+
+		node_start(&n, &c, "run", "a", "--", GUEST, "stay", NULL);
+		child_hear(&n, output, sizeof(output));
+		/* The guest is up; its node must have seen that it is. */
+		child_await(&n, "guest-start");
+		child_signal(&n, passed_on[i]);
+		child_hear(&n, output, sizeof(output));
+		(void)snprintf(expected, sizeof(expected), "signal %d", passed_on[i]);
+		USERNS_CHECK(strcmp(output, expected) == 0, "%s", output);
+		node_check_end(&n, 9, "");
+		(void)close(n.errors);
+		child_await(&c.seed, "leave");
+	}
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(run, ends_by_a_signal_while_it_waits_for_others)
+{
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
+		struct child n;
+
+		node_start(&n, &c, "run", "a", "--wait", "2", "--timeout", "600", "--", GUEST,
+			   "stay", NULL);
+		(void)node_id(&n);
+		child_signal(&n, passed_on[i]);
+		node_check_end(&n, 128 + passed_on[i], "");
+		(void)close(n.errors);
+		child_await(&c.seed, "leave");
+	}
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(node, runs_until_a_signal_and_leaves)
+{
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
+		struct child n;
+		json_t *event;
+
+		node_start(&n, &c, "node", "a", NULL);
+		child_await(&n, "ready");
+		child_signal(&n, passed_on[i]);
+		node_check_end(&n, 0, "");
+		(void)close(n.errors);
+		event = child_event(&c.seed, "leave");
+		USERNS_CHECK(strcmp(json_text(event, "reason"), "left") == 0, "%s",
+			     json_text(event, "reason"));
+		json_decref(event);
+	}
+	cluster_stop(&c);
+}
+
+/* Not only by hanging up, which might as well be a crash. */
+CLUSTER_TEST(node, says_to_the_seed_that_it_leaves)
+{
+	struct frame_member member = {.version = 1, .id = 5, .name = "a"};
+	struct speaker_frame f;
+	uint8_t body[128];
+	struct speaker s;
+	struct cluster c;
+	struct child n;
+	int fd = pretend_to_be_the_seed(&c), len;
+
+	node_start(&n, &c, "node", "a", NULL);
+	greet_node(fd, &s);
+	send_joined(&s, member.id);
+	len = frame_encode_member(&member, body, sizeof(body));
+	USERNS_CHECK(speaker_send(&s, FRAME_MEMBER, body, (size_t)len) == 0, "MEMBER");
+	child_await(&n, "ready");
+	child_signal(&n, SIGTERM);
+	USERNS_CHECK(speaker_receive_type(&s, FRAME_LEAVE, &f) == 0, "no LEAVE");
+	node_check_end(&n, 0, "");
+	speaker_close(&s);
+	(void)close(fd);
+}
+
+/* The guest holds the other end of the output: its end is the guest's end. */
+CLUSTER_TEST(run, takes_its_guest_with_it_when_it_is_killed)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--", GUEST, "stay", NULL);
+	child_hear(&n, output, sizeof(output));
+	child_signal(&n, SIGKILL);
+	child_hear_all(&n, output, sizeof(output));
+	USERNS_CHECK(!*output, "%s", output);
+	USERNS_CHECK(child_end(&n) == -SIGKILL, "it was not killed");
+	child_await(&c.seed, "leave");
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(run, goes_on_without_the_seed_once_its_guest_runs)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--", GUEST, "stay", NULL);
+	child_hear(&n, output, sizeof(output));
+	cluster_stop(&c);
+	child_await(&n, "seed-lost");
+	child_signal(&n, SIGTERM);
+	node_check_end(&n, 9, "");
+}
+
+CLUSTER_TEST(run, goes_on_when_the_reader_of_its_events_has_gone)
+{
+	struct speaker s;
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--", GUEST, "stay", NULL);
+	child_hear(&n, output, sizeof(output));
+	(void)close(n.events);
+	n.events = -1;
+	(void)cluster_joins(&c, &s, "b");
+	speaker_close(&s);
+	child_await(&c.seed, "leave");
+	child_signal(&n, SIGTERM);
+	node_check_end(&n, 9, "");
+	cluster_stop(&c);
+}
+
+/* A seed that means harm, or another program on its port. */
+CLUSTER_TEST(run, ends_with_125_when_the_seed_breaks_the_protocol)
+{
+	static const uint8_t types[] = {FRAME_JOINED, FRAME_MEMBER, FRAME_GONE, FRAME_REJECT};
+	struct cluster c;
+	int fd = pretend_to_be_the_seed(&c);
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct speaker s;
+		struct child n;
+
+		node_start(&n, &c, "run", "a", "--timeout", "600", "--", GUEST, "end", "0", NULL);
+		greet_node(fd, &s);
+		USERNS_CHECK(speaker_send(&s, types[i], (const uint8_t *)"xyz", 3) == 0, "%u",
+			     types[i]);
+		node_check_failed(&n, "protocol-violation");
+		(void)close(n.errors);
+		speaker_close(&s);
+	}
+	(void)close(fd);
+}
