@@ -251,6 +251,8 @@ static void on_uplink_ended(void *arg, enum reason reason)
 
 	if (node->open) {
 		EMIT(&node->options->events, "seed-lost", EV_TEXT("reason", reason_name(reason)));
+		(void)fprintf(stderr, "boxer: the seed is lost (%s), going on without it\n",
+			      reason_name(reason));
 		return;
 	}
 	node_fail(node, reason, "cannot join the seed at %s",

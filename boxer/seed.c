@@ -294,6 +294,7 @@ int seed_run(const struct seed_options *options, struct error *err)
 {
 	struct seed seed = {.options = options, .loop = ev_default_loop(0)};
 	struct ev_signal term, interrupt;
+	char text[ADDR_TEXT_MAX];
 	struct addr bound;
 	int fd;
 
@@ -315,6 +316,7 @@ int seed_run(const struct seed_options *options, struct error *err)
 	/* Who reads our events may go away. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	EMIT(&options->events, "listening", EV_ADDR("address", &bound));
+	(void)fprintf(stderr, "boxer seed: listening on %s\n", addr_format(&bound, text));
 
 	ev_run(seed.loop, 0);
 

@@ -37,13 +37,23 @@ static int help(FILE *out, int code)
 	return code;
 }
 
+/* What could not be written is no success: a full disk below "--json > file". */
+static int finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	(void)fprintf(stderr, "boxlab: cannot write to standard output\n");
+	return code == RUN_PASSED ? RUN_UNABLE : code;
+}
+
 int main(int argc, char **argv)
 {
 	static char title[32];
 
 	if (argc < 2)
 		return help(stderr, RUN_MISUSED);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
 		return help(stdout, RUN_PASSED);
 	if (strcmp(argv[1], "--version") == 0)
 		return printf("boxlab %s\n", BOXER_VERSION) < 0;
@@ -52,7 +62,7 @@ int main(int argc, char **argv)
 			continue;
 		(void)snprintf(title, sizeof(title), "boxlab %s", verbs[i].name);
 		argv[1] = title;
-		return verbs[i].verb(argc - 1, argv + 1);
+		return finish(verbs[i].verb(argc - 1, argv + 1));
 	}
 	(void)fprintf(stderr, "boxlab: there is no verb \"%s\"\n", argv[1]);
 	return help(stderr, RUN_MISUSED);

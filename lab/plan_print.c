@@ -30,7 +30,7 @@ static void print_head(const struct plan *plan, FILE *out)
 		(void)fprintf(out, ": %.*s", len, scenario->description);
 	}
 	(void)fprintf(
-		out, "\n%zu nodes (%zu functions), %zu NATs, %zu links; random seed %" PRIu64 "\n",
+		out, "\nnodes %zu, functions %zu, NATs %zu, links %zu; random seed %" PRIu64 "\n",
 		plan->n_nodes, plan->n_functions, plan->n_nats, plan->spec.n_links, scenario->seed);
 }
 
