@@ -421,8 +421,8 @@ static const struct key step_rows[] = {
 		.kind = KEY_BOOL,
 		.initial = "on",
 		KEY_MEMBER(struct scenario_step, boxer),
-		.doc = "Start the programs through `boxer exec`. `off` shows what happens "
-		       "without Boxer.",
+		.doc = "Start the programs of functions through `boxer exec`; those of hosts "
+		       "and of the seed never are. `off` shows what happens without Boxer.",
 	},
 	{
 		.name = "serve",

@@ -40,7 +40,8 @@ int main(void)
 EOF
 # pkg-config splits at spaces, so the stage is named by a link without one.
 ln -s "$root" "$stage/link"
-export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$stage/link
+pc=$stage/link${pc#"$root"}
+export PKG_CONFIG_PATH=${pc%/*}
 read -ra flags < <(pkg-config --cflags --libs boxer)
 "${CC:-cc}" -o "$stage/member" "$stage/member.c" "${flags[@]}"
 libdir=$(find "$root" -name libboxer.so -printf '%h\n')
