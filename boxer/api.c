@@ -256,8 +256,13 @@ static int make_pages(struct api *api)
 	if (fcntl(api->table_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) <
 	    0)
 		return -errno;
-	/* A node that starts again should not begin where the last one did. */
-	atomic_store(&cursor->next, (uint32_t)(clock_now() / NS_PER_MS));
+	/*
+	 * A node that starts again should not begin where the last one did; and two
+	 * behind one NAT must not use the same port towards the same peer, for the
+	 * NAT can't keep it for both: the golden ratio keeps all ids apart.
+	 */
+	atomic_store(&cursor->next, (uint32_t)(clock_now() / NS_PER_MS) +
+					    api->node->id * (CURSOR_PORT_COUNT * 618 / 1000));
 	(void)munmap(cursor, sizeof(*cursor));
 	api_show_members(api);
 	return 0;

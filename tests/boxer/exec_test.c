@@ -331,6 +331,7 @@ CLUSTER_TEST(api, survives_random_requests)
 		(void)ask(&request, sizeof(request), &fd, random_below(&state, 2), &a);
 		for (size_t i = 0; i < a.n_fds; i++)
 			(void)close(a.fds[i]);
+		child_drain(&node);
 	}
 	check_unharmed(&node, before);
 	node_stop(&node);

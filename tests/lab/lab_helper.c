@@ -224,13 +224,13 @@ static int large(struct lab *lab, void *arg)
 	if (start_sandbox("fn0", &sandbox, &err) < 0)
 		return complain("start", &err);
 	r = sandbox_spawn(sandbox, &program, &handle, &err);
-	(void)printf("%s\n", r < 0 ? strerrorname_np(-r) : "taken");
+	/* After the program's own line: it writes to the same place. */
 	if (!r) {
 		struct sandbox_event event;
 
-		(void)fflush(stdout);
 		(void)await(sandbox, &event);
 	}
+	(void)printf("%s\n", r < 0 ? strerrorname_np(-r) : "taken");
 	sandbox_kill(sandbox);
 	return 0;
 }
