@@ -198,8 +198,8 @@ static struct client *longest_silent(const struct api *api)
 	struct client *c;
 
 	TAILQ_FOREACH(c, &api->clients, link)
-	if (!c->dial)
-		return c;
+		if (!c->dial)
+			return c;
 	return NULL;
 }
 

@@ -255,8 +255,8 @@ void dial_answered(struct dials *set, uint32_t from, const struct frame_punched 
 	struct dial *d;
 
 	LIST_FOREACH(d, &set->list, link)
-	if (d->request == punched->request && d->member == from && d->asked)
-		break;
+		if (d->request == punched->request && d->member == from && d->asked)
+			break;
 	if (!d)
 		return;
 	finish(d, punched->reason < REASON_MAX ? (enum reason)punched->reason : REASON_PROTOCOL,
@@ -265,11 +265,14 @@ void dial_answered(struct dials *set, uint32_t from, const struct frame_punched 
 
 void dial_link_up(struct dials *set, uint32_t id)
 {
-	struct dial *d;
+	struct dial *d, *next;
 
-	LIST_FOREACH(d, &set->list, link)
-	if (d->member == id && d->strategy && !d->asked)
-		ask(d);
+	/* Where the link runs may be news, too: the strategy is chosen only now. */
+	for (d = LIST_FIRST(&set->list); d; d = next) {
+		next = LIST_NEXT(d, link);
+		if (d->member == id && !d->asked)
+			advance(d);
+	}
 }
 
 void dial_link_lost(struct dials *set, uint32_t id)
@@ -277,8 +280,8 @@ void dial_link_lost(struct dials *set, uint32_t id)
 	struct dial *d;
 
 	LIST_FOREACH(d, &set->list, link)
-	if (d->member == id)
-		d->asked = false;
+		if (d->member == id)
+			d->asked = false;
 }
 
 void dial_member_gone(struct dials *set, uint32_t id)

@@ -216,8 +216,8 @@ static struct port *port_find(const struct handoff *h, uint16_t number)
 	struct port *p;
 
 	LIST_FOREACH(p, &h->ports, link)
-	if (p->number == number)
-		return p;
+		if (p->number == number)
+			return p;
 	return NULL;
 }
 
@@ -269,13 +269,12 @@ int handoff_fetch(struct handoff *h, const struct addr *from, uint16_t port,
 	struct port *p;
 	int fd;
 
-	LIST_FOREACH(p, &h->ports, link)
-	{
+	LIST_FOREACH(p, &h->ports, link) {
 		if (p->number != port)
 			continue;
 		LIST_FOREACH(s, &p->signals, link)
-		if (addr_equal(&s->from, from))
-			break;
+			if (addr_equal(&s->from, from))
+				break;
 		break;
 	}
 	if (!p || !s)

@@ -67,8 +67,8 @@ static struct peer *find(const struct peers *set, uint32_t id)
 	struct peer *p;
 
 	LIST_FOREACH(p, &set->list, link)
-	if (p->member.id == id)
-		return p;
+		if (p->member.id == id)
+			return p;
 	return NULL;
 }
 

@@ -71,7 +71,7 @@ static void broadcast(struct seed *seed, uint8_t type, const uint8_t *body, size
 
 	/* A client that reads too slowly is closed by its channel, later. */
 	TAILQ_FOREACH(c, &seed->joined, link)
-	(void)channel_send(c->channel, type, body, len);
+		(void)channel_send(c->channel, type, body, len);
 }
 
 static void client_gone(struct client *c, enum reason reason)
@@ -170,7 +170,7 @@ static void join(struct client *c, const struct frame_join *request)
 		if (seed->members.list[i].id != m.id)
 			(void)send_member(c, &seed->members.list[i]);
 	TAILQ_FOREACH(other, &seed->joined, link)
-	(void)send_member(other, &m);
+		(void)send_member(other, &m);
 	TAILQ_REMOVE(&seed->pending, c, link);
 	seed->n_pending--;
 	TAILQ_INSERT_TAIL(&seed->joined, c, link);
