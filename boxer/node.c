@@ -50,14 +50,25 @@ static size_t wanted(const struct node *node)
 	return node->options->wait > 1 ? node->options->wait : 1;
 }
 
+/*
+ * The gate counts whom it has met, not who is there now: a fast member may have
+ * done its work and left before a slow one sees it. And one member too many that
+ * can't be reached does not hold the others.
+ */
+static void meet(struct node *node, uint32_t id)
+{
+	for (size_t i = 0; i < node->n_met; i++)
+		if (node->met[i] == id)
+			return;
+	if (!node->open && node->n_met < MEMBERS_MAX)
+		node->met[node->n_met++] = id;
+}
+
 static void try_gate(struct node *node)
 {
 	int status;
 
-	if (!node->joined || node->open || node->members.n < wanted(node))
-		return;
-	/* One member too many that can't be reached must not hold the others. */
-	if (peers_linked(node->peers) + 1 < wanted(node))
+	if (!node->joined || node->open || node->n_met + 1 < wanted(node))
 		return;
 	node->open = true;
 	ev_timer_stop(node->loop, &node->gate_timer);
@@ -95,6 +106,7 @@ static void on_link_up(void *arg, const struct peer_link *link)
 	     EV_ADDR("remote", &link->remote), EV_TEXT("strategy", "parallel"),
 	     EV_MS("ms", link->took_ns));
 	dial_link_up(node->dials, link->id);
+	meet(node, link->id);
 	try_gate(node);
 }
 
@@ -240,7 +252,8 @@ static void on_gone(void *arg, const struct frame_gone *gone)
 	peers_remove(node->peers, gone->id);
 	dial_member_gone(node->dials, gone->id);
 	show_members(node);
-	/* Perhaps it was the only one without a link. */
+	if (gone->reason == REASON_LEFT)
+		meet(node, gone->id);
 	try_gate(node);
 }
 

@@ -36,8 +36,8 @@
  * @name: this node's name; empty: the hostname
  * @dir: where the guest's files go; NULL: a directory of this user's below
  *	 TMPDIR, or /tmp
- * @wait: members (this one included), with control links to all of them, that
- *	  must be there before the guest is started; 0 and 1: none
+ * @wait: members, this one included, that must have been met before the guest is
+ *	  started: linked to, or joined and left again; 0 and 1: none
  * @timeout_ns: for joining and for the start gate together
  * @guest: argv, NULL-terminated; NULL: no guest, run until a signal
  */
@@ -71,8 +71,10 @@ struct node {
 	struct addr inside; /* own address and control port */
 	struct addr overlay;
 	char dir[256];
-	char shim[PATH_MAX]; /* what LD_PRELOAD gets */
-	bool joined, open;   /* admitted; the start gate has opened */
+	char shim[PATH_MAX];	   /* what LD_PRELOAD gets */
+	uint32_t met[MEMBERS_MAX]; /* until the gate opens */
+	size_t n_met;
+	bool joined, open; /* admitted; the start gate has opened */
 	uint64_t started_at;
 	int exit_status;
 	struct error *err;

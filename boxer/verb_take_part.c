@@ -52,7 +52,7 @@ static const struct spec {
 	{"name", "NAME", FOR_NODE | FOR_RUN, KIND_TEXT, AT(name), 0,
 	 "this function's name (default: the hostname)"},
 	{"wait", "COUNT", FOR_NODE | FOR_RUN, KIND_NUMBER, AT(wait), MEMBERS_MAX,
-	 "start when COUNT members, this one included, are linked (default 1)"},
+	 "start when COUNT members, this one included, have been met (default 1)"},
 	{"timeout", "SECONDS", FOR_NODE | FOR_RUN, KIND_NUMBER, AT(timeout_s), MAX_TIMEOUT_S,
 	 "give up joining and waiting (default 30)"},
 	{"dir", "DIR", FOR_NODE | FOR_RUN, KIND_TEXT, AT(dir), 0,
