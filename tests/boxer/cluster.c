@@ -2,12 +2,14 @@
 #include "tests/boxer/cluster.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "boxer/sock.h"
 #include "tests/base/random.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +103,7 @@ void cluster_stop(struct cluster *c)
 	USERNS_CHECK(status == 0, "the seed ended with %d\n%s", status, child_errors(&c->seed));
 }
 
-int cluster_connect(const struct cluster *c, const char *from)
+int cluster_connect(struct cluster *c, const char *from)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage ss;
@@ -118,17 +120,37 @@ int cluster_connect(const struct cluster *c, const char *from)
 	return fd;
 }
 
-void cluster_greet(const struct cluster *c, struct speaker *s, const char *from)
+/* The seed must not have to wait for us, to be rid of its events, while we wait for it. */
+static bool wait_and_drain(struct speaker *s, short events)
+{
+	uint64_t deadline = clock_now() + SPEAKER_PATIENCE_MS * NS_PER_MS;
+	struct child *seed = s->arg;
+
+	while (clock_now() < deadline) {
+		struct pollfd p[2] = {{.fd = s->fd, .events = events},
+				      {.fd = seed->events, .events = POLLIN}};
+
+		if (poll(p, 2, SPEAKER_PATIENCE_MS) <= 0)
+			return false;
+		if (p[0].revents)
+			return true;
+		child_drain(seed);
+	}
+	return false;
+}
+
+void cluster_greet(struct cluster *c, struct speaker *s, const char *from)
 {
 	int r;
 
 	speaker_init(s, cluster_connect(c, from), cluster_key, FRAME_ID_JOINING, FRAME_ID_SEED);
+	s->wait = wait_and_drain;
+	s->arg = &c->seed;
 	r = speaker_handshake(s);
 	USERNS_CHECK(r == 0, "the handshake with the seed: %s", strerror(-r));
 }
 
-void cluster_ask_to_join(const struct cluster *c, struct speaker *s, const char *name,
-			 const char *from)
+void cluster_ask_to_join(struct cluster *c, struct speaker *s, const char *name, const char *from)
 {
 	struct frame_join join = {.inside = addr_v4(0x0a000002, 4000)};
 	uint8_t body[128];
@@ -140,7 +162,7 @@ void cluster_ask_to_join(const struct cluster *c, struct speaker *s, const char 
 	USERNS_CHECK(speaker_send(s, FRAME_JOIN, body, (size_t)len) == 0, "JOIN");
 }
 
-void cluster_join(const struct cluster *c, struct speaker *s, const char *name,
+void cluster_join(struct cluster *c, struct speaker *s, const char *name,
 		  struct frame_joined *ret_joined)
 {
 	struct speaker_frame f = {0};
@@ -153,7 +175,7 @@ void cluster_join(const struct cluster *c, struct speaker *s, const char *name,
 	USERNS_CHECK(frame_decode_joined(f.body, f.len, ret_joined) == 0, "JOINED");
 }
 
-uint32_t cluster_joins(const struct cluster *c, struct speaker *s, const char *name)
+uint32_t cluster_joins(struct cluster *c, struct speaker *s, const char *name)
 {
 	struct frame_joined joined;
 	struct frame_member member;

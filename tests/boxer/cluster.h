@@ -59,17 +59,16 @@ void cluster_start_seed(struct cluster *c, const char *const *more, void (*prepa
 void cluster_stop(struct cluster *c);
 
 /** cluster_connect() - a TCP connection to the seed, from @from or any address if NULL. */
-int cluster_connect(const struct cluster *c, const char *from);
+int cluster_connect(struct cluster *c, const char *from);
 /** cluster_greet() - a speaker that has authenticated itself, but not joined. */
-void cluster_greet(const struct cluster *c, struct speaker *s, const char *from);
+void cluster_greet(struct cluster *c, struct speaker *s, const char *from);
 /** cluster_ask_to_join() - greet, and send JOIN. */
-void cluster_ask_to_join(const struct cluster *c, struct speaker *s, const char *name,
-			 const char *from);
+void cluster_ask_to_join(struct cluster *c, struct speaker *s, const char *name, const char *from);
 /** cluster_join() - join; what is streamed next are the members. */
-void cluster_join(const struct cluster *c, struct speaker *s, const char *name,
+void cluster_join(struct cluster *c, struct speaker *s, const char *name,
 		  struct frame_joined *ret_joined);
 /** cluster_joins() - join and take in the stream up to the own record. Return: the id. */
-uint32_t cluster_joins(const struct cluster *c, struct speaker *s, const char *name);
+uint32_t cluster_joins(struct cluster *c, struct speaker *s, const char *name);
 /** cluster_rejection() - wait for REJECT. Return: its reason. */
 enum reason cluster_rejection(struct speaker *s);
 /** cluster_leave() - send LEAVE and hang up. */

@@ -39,7 +39,7 @@ static const char *numbered(unsigned i)
 }
 
 /* Whatever has happened: the seed serves, and it does not take long. */
-static void check_serves(const struct cluster *c)
+static void check_serves(struct cluster *c)
 {
 	static unsigned n;
 	uint64_t began = clock_now();
@@ -589,7 +589,7 @@ static void allow_few_descriptors(void)
 }
 
 /* Return: 0 joined, or what came of it instead. */
-static int try_to_join(const struct cluster *c, struct speaker *s, const char *name)
+static int try_to_join(struct cluster *c, struct speaker *s, const char *name)
 {
 	uint8_t body[64] = {0};
 	struct speaker_frame f;
@@ -634,11 +634,11 @@ CLUSTER_TEST(seed, goes_on_when_the_reader_of_its_events_has_gone)
 
 	cluster_start(&c, NULL);
 	(void)close(c.seed.events);
+	c.seed.events = -1;
 	check_serves(&c);
 	check_serves(&c);
 	USERNS_CHECK(child_is_running(&c.seed), "it has ended");
 	child_signal(&c.seed, SIGTERM);
-	c.seed.events = -1;
 	USERNS_CHECK(child_end(&c.seed) == 0, "%s", child_errors(&c.seed));
 }
 
