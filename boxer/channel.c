@@ -360,7 +360,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)revents;
 	enter(ch);
 	/* After a pause of the whole process what was said meanwhile still waits unread. */
-	if (ch->state == CHANNEL_READY && now - ch->heard_at >= CHANNEL_SILENCE_NS)
+	if (ch->state == CHANNEL_READY && now >= ch->heard_at + ch->pace.silence)
 		on_readable(ch);
 	if (ch->state == CHANNEL_OVER || ch->orphaned) {
 		leave(ch);
@@ -368,7 +368,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	}
 	if (ch->broken) {
 		over(ch, REASON_UNREACHABLE);
-	} else if (ch->state != CHANNEL_READY || now - ch->heard_at >= ch->pace.silence) {
+	} else if (ch->state != CHANNEL_READY || now >= ch->heard_at + ch->pace.silence) {
 		over(ch, REASON_TIMEOUT);
 	} else {
 		(void)channel_send(ch, FRAME_PING, NULL, 0);

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 
 #include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +64,26 @@ static size_t put_field(char *out, size_t size, const struct event_field *f)
 	return value > 0 && n + value < size ? n + value : 0;
 }
 
+/*
+ * A process has one place for its events. A reader that does not read must not
+ * stop a seed or a node: after a moment's patience lines are left out, and counted.
+ */
+static bool clogged;
+static uint64_t lost;
+
+/* Below PIPE_BUF a pipe that polls writable takes the whole line without blocking. */
+static bool can_write(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, clogged ? 0 : EVENTS_PATIENCE_MS) == 1;
+}
+
+static void write_line(int fd, const char *line, size_t n)
+{
+	(void)!write(fd, line, n);
+}
+
 void events_init(struct events *events, int fd)
 {
 	events->fd = fd;
@@ -80,6 +102,20 @@ void events_emit(const struct events *events, const char *event, const struct ev
 		n += put_field(line + n, sizeof(line) - n - 3, f);
 	line[n++] = '}';
 	line[n++] = '\n';
+	clogged = !can_write(events->fd);
+	if (clogged) {
+		lost++;
+		return;
+	}
+	if (lost > 0) {
+		char note[128];
+		int len = snprintf(note, sizeof(note),
+				   "{\"t\": %.6f, \"event\": \"lost\", \"count\": %" PRIu64 "}\n",
+				   (double)clock_now() / 1e9, lost);
+
+		lost = 0;
+		write_line(events->fd, note, (size_t)len);
+	}
 	/* One write a line: below PIPE_BUF it is whole or not there. */
-	(void)!write(events->fd, line, n);
+	write_line(events->fd, line, n);
 }

@@ -22,6 +22,7 @@
  *		connect		id, name, port, strategy, reason, local, remote, ms
  *		accept		id, name, port, strategy, reason, local, remote, ms
  *		failed		reason, text (the process is about to end)
+ *	both	lost		count (of events that nobody read in time)
  *
  * Addresses are "1.2.3.4:5" or "1.2.3.4"; ids are numbers; reasons are the names
  * of boxer/reason.h, "none" for success; ms is how long the thing took.
@@ -34,6 +35,8 @@
 #include "base/addr.h"
 
 #include <stdint.h>
+
+#define EVENTS_PATIENCE_MS 100 /* for a reader that is slow */
 
 /** struct events - where the lines go; embedded, zero means nowhere */
 struct events {

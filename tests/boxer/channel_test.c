@@ -734,6 +734,33 @@ Test(channel, of_two_that_only_ping_each_other_stays)
 	free_side(&b);
 }
 
+/*
+ * A function that is frozen and thawed: what came meanwhile is read before it is
+ * judged. Found by it: heard_at, then later than now, made the silence endless.
+ */
+Test(channel, survives_a_pause_of_the_whole_process)
+{
+	struct side a = {0};
+	struct speaker_frame f;
+	struct speaker s;
+	uint64_t until;
+
+	begin_ready(&a, &s);
+	channel_set_pace(a.ch, &hurry);
+	/* It pings by now, so that its timer is due soon after the pause. */
+	cr_assert_eq(speaker_receive_type(&s, FRAME_PING, &f), 0);
+	cr_assert_eq(speaker_send(&s, FRAME_PONG, f.body, f.len), 0);
+	until = clock_now() + hurry.silence + 100 * NS_PER_MS;
+	while (clock_now() < until)
+		(void)poll(NULL, 0, 10);
+	run_a_while();
+	cr_expect_eq(a.closed, 0, "%s", reason_name(a.reason));
+	cr_assert_eq(speaker_send(&s, FRAME_PING, NULL, 0), 0);
+	cr_expect_eq(speaker_receive_type(&s, FRAME_PONG, &f), 0);
+	free_side(&a);
+	speaker_close(&s);
+}
+
 /* The peer reads nothing: what waits is bounded, then it is over, but not at once:
  * its owner may be in the middle of a loop. */
 Test(channel, queues_no_more_than_its_bound_for_a_peer_that_does_not_read)

@@ -107,3 +107,26 @@ Test(events, ignore_a_reader_that_went_away)
 	EMIT(&events, "test", EV_NUMBER("id", 1));
 	(void)close(p[1]);
 }
+
+/* A reader that does not read must not stop the process; it is told what it missed. */
+Test(events, are_left_out_and_counted_when_nobody_reads)
+{
+	struct events events;
+	char text[65536];
+	int fds[2];
+
+	cr_assert_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	/* The writer's end blocks, as the one that a node is given does. */
+	cr_assert_eq(fcntl(fds[1], F_SETFL, 0), 0);
+	events_init(&events, fds[1]);
+	for (unsigned i = 0; i < 5000; i++)
+		EMIT(&events, "member", EV_NUMBER("id", i));
+	while (read(fds[0], text, sizeof(text)) > 0)
+		;
+	EMIT(&events, "member", EV_NUMBER("id", 5000));
+	text[read(fds[0], text, sizeof(text) - 1)] = '\0';
+	cr_expect(strstr(text, "\"event\": \"lost\", \"count\": "), "%s", text);
+	cr_expect(strstr(text, "\"id\": 5000}"), "%s", text);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}

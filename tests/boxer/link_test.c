@@ -7,6 +7,8 @@
  *	              \______ seed ______/
  */
 #include "base/cleanup.h"
+#include "boxer/api.h"
+#include "boxer/local.h"
 #include "boxer/peer.h"
 #include "boxer/reason.h"
 #include "boxer/sock.h"
@@ -674,6 +676,40 @@ CLUSTER_TEST(dial, is_forgotten_when_its_program_ends)
 	child_await_descriptors(&f.node, before);
 	mate_answer(&f.mate, q.request, REASON_NONE, &f.mate.at);
 	mate_check_alive(&f.mate);
+	stop(&f);
+}
+
+/* They hold descriptors, and there is a bound; it must not keep others out. */
+CLUSTER_TEST(dial, of_many_programs_does_not_keep_short_requests_out)
+{
+	const struct local_request wait = {
+		.version = LOCAL_VERSION,
+		.op = LOCAL_PUNCH,
+		.target = addr_v4(0xc6120002, 80),
+		.local = addr_v4(INADDR_LOOPBACK, 20000),
+	};
+	const struct local_request ask = {.version = LOCAL_VERSION, .op = LOCAL_RESULT};
+	int fds[API_DIALLING_MAX + 1], fd;
+	struct local_reply reply;
+	struct fixture f;
+
+	/* Without a link they wait. */
+	start(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = sock_connect_local("boxer/0");
+		USERNS_CHECK(fds[i] >= 0 &&
+				     sock_send_fds(fds[i], &wait, sizeof(wait), NULL, 0) == 0,
+			     "program %zu", i);
+	}
+	/* One too many is told so. */
+	USERNS_CHECK(recv(fds[API_DIALLING_MAX], &reply, sizeof(reply), 0) == sizeof(reply) &&
+			     reply.error == EADDRNOTAVAIL,
+		     "error %d", reply.error);
+	fd = sock_connect_local("boxer/0");
+	USERNS_CHECK(fd >= 0 && sock_send_fds(fd, &ask, sizeof(ask), NULL, 0) == 0 &&
+			     recv(fd, &reply, sizeof(reply), 0) == sizeof(reply) &&
+			     reply.error == 0,
+		     "no answer: %m");
 	stop(&f);
 }
 

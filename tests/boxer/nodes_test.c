@@ -127,6 +127,32 @@ CLUSTER_TEST(gate, opens_when_all_are_there_and_linked_and_not_before)
 	cluster_stop(&c);
 }
 
+/* Found by it: who was fast had left before a slow one could count it. */
+CLUSTER_TEST(gate, opens_for_the_slow_when_the_fast_have_left)
+{
+	unsigned long rounds = random_count(10);
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	for (unsigned long round = 0; round < rounds; round++) {
+		struct child n[4];
+
+		for (unsigned i = 0; i < 4; i++) {
+			char name[] = {(char)('a' + i), '\0'};
+
+			node_start(&n[i], &c, "run", name, "--wait", "4", "--", GUEST, "end", "0",
+				   NULL);
+		}
+		for (unsigned i = 0; i < 4; i++) {
+			node_check_end(&n[i], 0, "");
+			(void)close(n[i].errors);
+		}
+		for (unsigned i = 0; i < 4; i++)
+			child_await(&c.seed, "leave");
+	}
+	cluster_stop(&c);
+}
+
 /* Over-provisioning: one member too many that can't be reached holds nobody. */
 CLUSTER_TEST(gate, opens_past_a_member_that_nobody_can_link_to)
 {
