@@ -229,3 +229,25 @@ struct frame_gone cluster_next_gone(struct speaker *s)
 	USERNS_CHECK(frame_decode_gone(f.body, f.len, &g) == 0, "GONE");
 	return g;
 }
+
+const char *cluster_name(unsigned i)
+{
+	static char name[32];
+
+	(void)snprintf(name, sizeof(name), "fn-%u", i);
+	return name;
+}
+
+void cluster_check_serves(struct cluster *c)
+{
+	static unsigned n;
+	uint64_t began = clock_now();
+	struct speaker s;
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "late-%u", n++);
+	(void)cluster_joins(c, &s, name);
+	USERNS_CHECK(clock_now() - began < 4 * NS_PER_S, "a join takes %llu ms",
+		     (clock_now() - began) / NS_PER_MS);
+	cluster_leave(&s);
+}

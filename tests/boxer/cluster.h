@@ -76,5 +76,9 @@ void cluster_leave(struct speaker *s);
 /** cluster_next_member(), cluster_next_gone() - the next frame must be that. */
 struct frame_member cluster_next_member(struct speaker *s);
 struct frame_gone cluster_next_gone(struct speaker *s);
+/** cluster_name() - a name for member number @i; valid until the next call. */
+const char *cluster_name(unsigned i);
+/** cluster_check_serves() - whatever has happened: a join succeeds, and does not take long. */
+void cluster_check_serves(struct cluster *c);
 
 #endif
