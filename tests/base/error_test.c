@@ -2,9 +2,8 @@
 /* Errors with words: what they say, and that they stay within their bounds. */
 #include "base/error.h"
 
-#include "base/cleanup.h"
-
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -7,7 +7,6 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define V4(a, b, c, d, p)                                                      \

@@ -4,7 +4,6 @@
  * what stays behind. Over loopback there is no NAT, so the nodes meet directly.
  */
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "boxer/sock.h"
 #include "tests/base/random.h"
 #include "tests/boxer/node.h"

@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
 #define PATIENCE_MS 10000
 #define BACKLOG	    7
