@@ -2,7 +2,7 @@
 /*
  * DOC: Theory of operation
  *
- * One queue of packets and a handful of timers; the earliest thing happens
+ * The packets of a wire and a handful of timers; the earliest thing happens
  * next. Each host has at most one socket per path, since its 4-tuple is fixed:
  * both ends use their control port. Connections are told apart by their initial
  * sequence numbers, so that packets of an earlier incarnation are recognised as
@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "tests/base/random.h"
+#include "tests/boxer/punch_wire.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -29,29 +30,9 @@
 #define RETRY_MAX_NS	(4 * NS_PER_S)
 #define USER_TIMEOUT_NS (30 * NS_PER_S)
 #define SYN_ACK_RETRIES 5
-#define PACKETS_MAX	512
 #define MESSAGES_MAX	4
-#define NEVER		UINT64_MAX
 #define NO_CANDIDATE	SIZE_MAX
 #define END_OF_TIME_NS	(600 * NS_PER_S)
-
-enum { EXTERNAL, INSIDE };
-
-enum kind { SYN, SYN_ACK, ACK, RST, DATA };
-enum message { HELLO, PROOF, SELECT, PING };
-
-/* @isn and @ack name the connection: the sender's number, and the receiver's as the
- * sender knows it; 0 when it doesn't. */
-struct packet {
-	bool used;
-	uint64_t at, order;
-	size_t to, path;
-	enum kind kind;
-	uint32_t isn, ack;
-	/* what it carries, and up to where the sender has received */
-	unsigned number, received;
-	enum message message;
-};
 
 enum sock_state { CLOSED, SYN_SENT, SYN_RECEIVED, ESTABLISHED };
 
@@ -64,7 +45,7 @@ struct sock {
 	uint64_t handshake_by;
 	uint64_t retry_at, retry_after, waits_since;
 	unsigned retries;
-	enum message out[MESSAGES_MAX];
+	enum wire_message out[MESSAGES_MAX];
 	unsigned n_out, n_acked, n_received;
 };
 
@@ -72,7 +53,6 @@ struct host {
 	struct punch punch;
 	struct sock socks[SIM_PATHS];
 	size_t path_of[PUNCH_CANDIDATES_MAX];
-	bool hole; /* its NAT has an entry towards the other host */
 	bool started, linked;
 	size_t link_path;
 	uint64_t start_at, ended_at;
@@ -81,56 +61,19 @@ struct host {
 
 struct sim {
 	const struct sim_world *world;
-	unsigned loss;
-	uint64_t now, order, random;
+	uint64_t now, random;
 	uint32_t next_isn;
 	struct host hosts[2];
-	struct packet packets[PACKETS_MAX];
+	struct wire wire;
 };
 
 static void step(struct sim *sim, size_t h, enum punch_event_kind kind, size_t candidate,
 		 int error);
 
-static bool has_nat(const struct sim *sim, size_t h, size_t path)
-{
-	return path == EXTERNAL && sim->world->nat[h] != SIM_NAT_NONE;
-}
-
-/* Onto the wire behind the sender's NAT. */
-static void transmit(struct sim *sim, size_t to, const struct packet *packet)
-{
-	uint64_t delay = sim->world->delay + random_below(&sim->random, sim->world->jitter + 1);
-
-	if (random_chance(&sim->random, sim->loss))
-		return;
-	for (size_t i = 0; i < PACKETS_MAX; i++) {
-		struct packet *p = &sim->packets[i];
-
-		if (p->used)
-			continue;
-		*p = *packet;
-		p->used = true;
-		p->at = sim->now + delay;
-		p->order = sim->order++;
-		p->to = to;
-		return;
-	}
-	cr_assert_fail("a storm: %d packets are on their way", PACKETS_MAX);
-}
-
-static void send_packet(struct sim *sim, size_t from, const struct packet *packet)
-{
-	struct host *h = &sim->hosts[from];
-
-	if (has_nat(sim, from, packet->path))
-		h->hole = packet->kind != RST || sim->world->nat[from] != SIM_NAT_RST;
-	transmit(sim, !from, packet);
-}
-
-static void send_simple(struct sim *sim, size_t h, size_t path, enum kind kind)
+static void send_simple(struct sim *sim, size_t h, size_t path, enum wire_kind kind)
 {
 	const struct sock *s = &sim->hosts[h].socks[path];
-	const struct packet p = {
+	const struct wire_packet p = {
 		.path = path,
 		.kind = kind,
 		.isn = s->isn,
@@ -138,16 +81,17 @@ static void send_simple(struct sim *sim, size_t h, size_t path, enum kind kind)
 		.received = s->n_received,
 	};
 
-	send_packet(sim, h, &p);
+	wire_send(&sim->wire, h, &p, sim->now);
 }
 
 /* To somebody who speaks of a connection that is not there. */
-static void send_reset(struct sim *sim, size_t h, const struct packet *to)
+static void send_reset(struct sim *sim, size_t h, const struct wire_packet *to)
 {
-	const struct packet p = {.path = to->path, .kind = RST, .isn = to->ack, .ack = to->isn};
+	const struct wire_packet p = {
+		.path = to->path, .kind = RST, .isn = to->ack, .ack = to->isn};
 
 	if (to->kind != RST)
-		send_packet(sim, h, &p);
+		wire_send(&sim->wire, h, &p, sim->now);
 }
 
 static void send_unacked(struct sim *sim, size_t h, size_t path)
@@ -155,7 +99,7 @@ static void send_unacked(struct sim *sim, size_t h, size_t path)
 	const struct sock *s = &sim->hosts[h].socks[path];
 
 	for (unsigned i = s->n_acked; i < s->n_out; i++) {
-		const struct packet p = {
+		const struct wire_packet p = {
 			.path = path,
 			.kind = DATA,
 			.isn = s->isn,
@@ -165,11 +109,11 @@ static void send_unacked(struct sim *sim, size_t h, size_t path)
 			.message = s->out[i],
 		};
 
-		send_packet(sim, h, &p);
+		wire_send(&sim->wire, h, &p, sim->now);
 	}
 }
 
-static void say(struct sim *sim, size_t h, size_t path, enum message message)
+static void say(struct sim *sim, size_t h, size_t path, enum wire_message message)
 {
 	struct sock *s = &sim->hosts[h].socks[path];
 
@@ -189,7 +133,7 @@ static void begin_sock(struct sim *sim, size_t h, size_t path, enum sock_state s
 		.active = state == SYN_SENT,
 		.isn = ++sim->next_isn,
 		.candidate = NO_CANDIDATE,
-		.handshake_by = NEVER,
+		.handshake_by = SIM_NEVER,
 		.retry_at = sim->now + SYN_RETRY_NS,
 		.retry_after = SYN_RETRY_NS,
 	};
@@ -251,7 +195,7 @@ static void adopt(struct sim *sim, size_t h, size_t path)
 	step(sim, h, PUNCH_ADOPTED, candidate, 0);
 }
 
-static void on_message(struct sim *sim, size_t h, size_t path, enum message message)
+static void on_message(struct sim *sim, size_t h, size_t path, enum wire_message message)
 {
 	struct sock *s = &sim->hosts[h].socks[path];
 
@@ -261,7 +205,7 @@ static void on_message(struct sim *sim, size_t h, size_t path, enum message mess
 		break;
 	case PROOF:
 		s->proven = true;
-		s->handshake_by = NEVER;
+		s->handshake_by = SIM_NEVER;
 		if (s->candidate == NO_CANDIDATE)
 			adopt(sim, h, path);
 		else
@@ -276,7 +220,7 @@ static void on_message(struct sim *sim, size_t h, size_t path, enum message mess
 	}
 }
 
-static void on_stream(struct sim *sim, size_t h, const struct packet *p)
+static void on_stream(struct sim *sim, size_t h, const struct wire_packet *p)
 {
 	struct sock *s = &sim->hosts[h].socks[p->path];
 
@@ -297,14 +241,14 @@ static void on_stream(struct sim *sim, size_t h, const struct packet *p)
 		send_simple(sim, h, p->path, ACK);
 }
 
-static bool reset_is_valid(const struct sock *s, const struct packet *p)
+static bool reset_is_valid(const struct sock *s, const struct wire_packet *p)
 {
 	if (p->ack != 0 && p->ack == s->isn)
 		return true;
 	return s->state != SYN_SENT && p->isn != 0 && p->isn == s->peer;
 }
 
-static void in_syn_sent(struct sim *sim, size_t h, const struct packet *p)
+static void in_syn_sent(struct sim *sim, size_t h, const struct wire_packet *p)
 {
 	struct sock *s = &sim->hosts[h].socks[p->path];
 
@@ -321,7 +265,7 @@ static void in_syn_sent(struct sim *sim, size_t h, const struct packet *p)
 	}
 }
 
-static void in_connection(struct sim *sim, size_t h, const struct packet *p)
+static void in_connection(struct sim *sim, size_t h, const struct wire_packet *p)
 {
 	struct sock *s = &sim->hosts[h].socks[p->path];
 	bool ours = p->isn == s->peer && (p->kind == SYN || p->ack == s->isn);
@@ -344,22 +288,11 @@ static void in_connection(struct sim *sim, size_t h, const struct packet *p)
 		on_stream(sim, h, p);
 }
 
-static void deliver(struct sim *sim, const struct packet *p)
+static void deliver(struct sim *sim, const struct wire_packet *p)
 {
 	struct host *host = &sim->hosts[p->to];
 	struct sock *s = &host->socks[p->path];
-	enum sim_nat nat = sim->world->nat[p->to];
 
-	if (has_nat(sim, p->to, p->path)) {
-		const struct packet reset = {.path = p->path, .kind = RST, .ack = p->isn};
-
-		if (!host->hole && nat == SIM_NAT_RST && p->kind == SYN)
-			transmit(sim, !p->to, &reset);
-		if (!host->hole)
-			return;
-		if (p->kind == RST && nat == SIM_NAT_RST)
-			host->hole = false;
-	}
 	if (p->kind == RST) {
 		if (s->state != CLOSED && reset_is_valid(s, p))
 			broke(sim, p->to, p->path, ECONNREFUSED);
@@ -427,7 +360,7 @@ static void settle(struct sim *sim, size_t h, enum punch_state before)
 	if (host->punch.state == PUNCH_DONE) {
 		host->linked = true;
 		host->link_path = host->path_of[host->punch.winner];
-		host->start_at = NEVER;
+		host->start_at = SIM_NEVER;
 	}
 }
 
@@ -450,7 +383,7 @@ static void start(struct sim *sim, size_t h)
 	struct punch_actions actions;
 
 	host->started = true;
-	host->start_at = NEVER;
+	host->start_at = SIM_NEVER;
 	host->attempts++;
 	for (size_t i = 0; i < SIM_PATHS; i++)
 		host->path_of[i] = i;
@@ -489,7 +422,7 @@ static uint64_t starts_at(const struct sim *sim, size_t h)
 {
 	const struct host *host = &sim->hosts[h];
 
-	return host->attempts < sim->world->attempts ? host->start_at : NEVER;
+	return host->attempts < sim->world->attempts ? host->start_at : SIM_NEVER;
 }
 
 /* When host @h wants to do something of its own. */
@@ -531,37 +464,23 @@ static void run_host(struct sim *sim, size_t h)
 		start(sim, h);
 }
 
-static struct packet *next_packet(struct sim *sim)
-{
-	struct packet *first = NULL;
-
-	for (size_t i = 0; i < PACKETS_MAX; i++) {
-		struct packet *p = &sim->packets[i];
-
-		if (p->used && (!first || p->at < first->at ||
-				(p->at == first->at && p->order < first->order)))
-			first = p;
-	}
-	return first;
-}
-
 /* Return: false when nothing moves any more. */
 static bool advance(struct sim *sim)
 {
-	struct packet *p = next_packet(sim);
+	uint64_t packet_at = wire_next_at(&sim->wire);
 	size_t h = next_of_host(sim, 0) <= next_of_host(sim, 1) ? 0 : 1;
 	uint64_t host_at = next_of_host(sim, h);
 
-	if (p && p->at <= host_at) {
-		struct packet arrived = *p;
+	if (packet_at == SIM_NEVER && host_at == SIM_NEVER)
+		return false;
+	if (packet_at <= host_at) {
+		struct wire_packet arrived;
 
-		p->used = false;
-		sim->now = arrived.at;
-		deliver(sim, &arrived);
+		sim->now = packet_at;
+		if (wire_receive(&sim->wire, &arrived))
+			deliver(sim, &arrived);
 		return true;
 	}
-	if (host_at == NEVER)
-		return false;
 	sim->now = host_at;
 	run_host(sim, h);
 	return true;
@@ -575,7 +494,7 @@ static void settle_down(struct sim *sim)
 {
 	while (advance(sim))
 		cr_assert_lt(sim->now, END_OF_TIME_NS, "it never ends");
-	sim->loss = 0;
+	sim->wire.loss = 0;
 	for (size_t h = 0; h < 2; h++)
 		if (sim->hosts[h].linked)
 			say(sim, h, sim->hosts[h].link_path, PING);
@@ -589,8 +508,8 @@ void sim_run(const struct sim_world *world, struct sim_end ret_ends[static 2])
 
 	sim = (struct sim){
 		.world = world,
-		.loss = world->loss,
 		.random = random_seed(world->seed),
+		.wire = {.world = world, .loss = world->loss, .random = &sim.random},
 	};
 	sim.hosts[0].start_at = world->start[0];
 	sim.hosts[1].start_at = world->start[1];

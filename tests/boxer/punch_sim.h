@@ -15,7 +15,10 @@
 
 #define SIM_PUNCH_NS (10 * 1000000000ULL) /* one attempt, as in boxer/peer.h */
 #define SIM_PAUSE_NS (500 * 1000000ULL)
-#define SIM_PATHS    2
+#define SIM_NEVER    UINT64_MAX
+
+/* How the other host is addressed. */
+enum { SIM_EXTERNAL, SIM_INSIDE, SIM_PATHS };
 
 /**
  * enum sim_nat - how a NAT treats what nobody asked for
@@ -52,7 +55,7 @@ struct sim_world {
 /**
  * struct sim_end - what has become of one host when nothing moves any more
  * @linked: it holds a connection that it believes to be the link
- * @path: 0 by the external address, 1 by the inside one
+ * @path: SIM_EXTERNAL or SIM_INSIDE
  * @mine, @theirs: the initial sequence numbers, which name the connection
  * @at: when its last attempt ended, ns
  * @reason: why that failed
