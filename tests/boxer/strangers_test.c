@@ -344,3 +344,25 @@ CLUSTER_TEST(seed, hangs_up_on_connections_that_it_has_no_descriptor_for)
 	USERNS_CHECK(r == 0, "%s", strerror(-r));
 	cluster_stop(&c);
 }
+
+/* Each of them is an event, and the pipe has room for some hundreds. */
+CLUSTER_TEST(seed, serves_on_when_its_events_are_not_read)
+{
+	struct speaker s;
+	struct cluster c;
+	json_t *event;
+	int r;
+
+	cluster_start(&c, NULL);
+	for (int i = 0; i < 2000; i++)
+		(void)close(cluster_connect(&c, NULL));
+	r = try_to_join(&c, &s, "a");
+	USERNS_CHECK(r == 0, "%s", strerror(-r));
+	/* Once there is room again it tells how many it has left out. */
+	child_drain(&c.seed);
+	cluster_check_serves(&c);
+	event = child_event(&c.seed, "lost");
+	USERNS_CHECK(json_number(event, "count") > 0, "count");
+	json_decref(event);
+	cluster_stop(&c);
+}
