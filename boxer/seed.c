@@ -311,8 +311,6 @@ int seed_run(const struct seed_options *options, struct error *err)
 	ev_timer_start(seed.loop, &seed.sweeper);
 	ev_signal_init(&term, on_signal, SIGTERM);
 	ev_signal_start(seed.loop, &term);
-	/* Who reads our events may go. */
-	(void)signal(SIGPIPE, SIG_IGN);
 	ev_signal_init(&interrupt, on_signal, SIGINT);
 	ev_signal_start(seed.loop, &interrupt);
 	/* Who reads our events may go away. */
