@@ -11,6 +11,11 @@
  * neighbours and routes, namespace by namespace; and a wait for the links, which
  * the kernel brings to life in the background.
  *
+ * A link with a wire is two pairs, each made from the namespace of its outer end;
+ * the inner ends meet in one more namespace, which has neither addresses nor
+ * rules. Outer ends are configured as if they were each other's peers, so nothing
+ * but what happens to packets tells the difference.
+ *
  * Nothing else is asked back from the kernel: the index of an interface is
  * chosen by us (its place among its node's ends), and so is its MAC address.
  *
@@ -31,8 +36,10 @@
 #include "topo/route.h"
 #include "topo/sysctl.h"
 #include "topo/topo_check.h"
+#include "topo/wire.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 /* How long links may take to come up; a loaded machine needs some milliseconds,
@@ -46,12 +53,45 @@ struct place {
 	int ifindex;
 };
 
+/**
+ * struct topo - what topo_apply() made
+ * @wires_netns: where the inner ends of wires are; -1 without wires
+ * @wires: those of the links that have one, in the links' order
+ */
 struct topo {
 	int *netns;
 	size_t n_nodes;
 	struct place (*links)[2];
 	size_t n_links;
+	int wires_netns;
+	struct wire *wires;
+	size_t n_wires;
+	uint64_t seed;
 };
+
+static const char wires_who[] = "wires";
+
+/* The wires' namespace has all inner ends, so a link's number finds its own. */
+static int inner_ifindex(size_t link, int end)
+{
+	return LINK_FIRST_INDEX + (int)(2 * link) + end;
+}
+
+static void take_wires(struct topo *topo, const struct topo_spec *spec)
+{
+	for (size_t i = 0; i < spec->n_links; i++) {
+		struct wire *wire = &topo->wires[topo->n_wires];
+
+		if (!spec->links[i].wire)
+			continue;
+		wire->link = i;
+		for (int end = 0; end < 2; end++) {
+			wire->ifindex[end] = inner_ifindex(i, end);
+			wire->from[end] = spec->links[i].wire->from[end];
+		}
+		topo->n_wires++;
+	}
+}
 
 static struct topo *topo_new(const struct topo_spec *spec, const struct topo_index *index)
 {
@@ -61,11 +101,15 @@ static struct topo *topo_new(const struct topo_spec *spec, const struct topo_ind
 		return NULL;
 	topo->netns = calloc(spec->n_nodes + 1, sizeof(*topo->netns));
 	topo->links = calloc(spec->n_links + 1, sizeof(*topo->links));
-	if (!topo->netns || !topo->links) {
+	topo->wires = calloc(spec->n_links + 1, sizeof(*topo->wires));
+	topo->wires_netns = -1;
+	if (!topo->netns || !topo->links || !topo->wires) {
 		topo_free(topo);
 		return NULL;
 	}
 	topo->n_links = spec->n_links;
+	topo->seed = spec->seed;
+	take_wires(topo, spec);
 	for (size_t n = 0; n < spec->n_nodes; n++) {
 		for (size_t i = index->first_end[n]; i < index->first_end[n + 1]; i++) {
 			const struct topo_end_ref *ref = &index->ends[i];
@@ -149,7 +193,24 @@ static struct link_end make_end(const struct topo *topo, const struct topo_spec 
 	return made;
 }
 
-/* Makes the links that begin at @node. */
+/* The inner end behind @ref. */
+static struct link_end make_inner(const struct topo *topo, const struct topo_end_ref *ref,
+				  char name[static TOPO_IFNAME_MAX])
+{
+	struct link_end made = {
+		.who = wires_who,
+		.netns = topo->wires_netns,
+		.ifname = name,
+		.ifindex = inner_ifindex(ref->link, ref->end),
+	};
+
+	(void)snprintf(name, TOPO_IFNAME_MAX, "w%u.%d", (unsigned int)ref->link, ref->end);
+	link_mac((uint32_t)ref->link, (unsigned int)ref->end + 2, made.mac);
+	return made;
+}
+
+/* Makes the links that begin at @node: plain ones at their first end, wired ones at
+ * both. */
 static int make_links(const struct topo *topo, const struct topo_spec *spec,
 		      const struct topo_index *index, size_t node, struct error *err)
 {
@@ -157,17 +218,20 @@ static int make_links(const struct topo *topo, const struct topo_spec *spec,
 	int r = 0;
 
 	for (size_t i = index->first_end[node]; r == 0 && i < index->first_end[node + 1]; i++) {
-		struct topo_end_ref far = {index->ends[i].link, 1};
+		const struct topo_end_ref *near = &index->ends[i];
+		struct topo_end_ref far = {near->link, 1};
+		const struct topo_wire *wire = spec->links[near->link].wire;
+		char inner_name[TOPO_IFNAME_MAX];
 		struct link_end ends[2];
 
-		if (index->ends[i].end != 0)
+		if (near->end != 0 && !wire)
 			continue;
 		if (!batch)
 			r = nl_batch_open(topo->netns[node], spec->nodes[node].name, &batch, err);
 		if (r < 0)
 			return r;
-		ends[0] = make_end(topo, spec, &index->ends[i]);
-		ends[1] = make_end(topo, spec, &far);
+		ends[0] = make_end(topo, spec, near);
+		ends[1] = wire ? make_inner(topo, near, inner_name) : make_end(topo, spec, &far);
 		r = link_add(batch, ends, err);
 	}
 	return r == 0 && batch ? nl_batch_send(batch, err) : r;
@@ -245,6 +309,64 @@ static int configure(const struct topo *topo, const struct topo_spec *spec,
 	return r == 0 ? nl_batch_send(batch, err) : r;
 }
 
+/* Wires need neither routers nor hosts, but quiet ones: a host's sysctls. */
+static int make_wires(struct topo *topo, struct error *err)
+{
+	cleanup_close int proc = -1;
+	int r;
+
+	if (topo->n_wires == 0)
+		return 0;
+	topo->wires_netns = ns_new(err);
+	if (topo->wires_netns < 0)
+		return topo->wires_netns;
+	proc = sysctl_open_proc(err);
+	if (proc < 0)
+		return proc;
+	r = sysctl_apply(topo->wires_netns, proc, TOPO_HOST, NULL, err);
+	return r < 0 && err ? error_wrap(err, "%s", wires_who) : r;
+}
+
+/* Waits until the link carries packets. */
+static int settle_end(struct nl_batch *batch, const struct link_end *end, uint64_t deadline,
+		      struct error *err)
+{
+	int r;
+
+	while ((r = link_is_ready(batch, end->ifindex, end->ifname, err)) == 0) {
+		if (clock_now() > deadline)
+			return error_set(err, ETIMEDOUT, "%s: link %s stays down", end->who,
+					 end->ifname);
+		(void)poll(NULL, 0, SETTLE_POLL_MS);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Brings up the inner ends; what they wait for, their outer ends, are up. */
+static int configure_wires(const struct topo *topo, uint64_t deadline, struct error *err)
+{
+	cleanup_with(nl_batch_free) struct nl_batch *batch = NULL;
+	int r = topo->n_wires ? nl_batch_open(topo->wires_netns, wires_who, &batch, err) : 0;
+
+	for (size_t i = 0; r == 0 && i < 2 * topo->n_wires; i++) {
+		struct topo_end_ref ref = {topo->wires[i / 2].link, (int)(i % 2)};
+		char name[TOPO_IFNAME_MAX];
+		struct link_end end = make_inner(topo, &ref, name);
+
+		r = link_up(batch, end.ifindex, end.ifname, err);
+	}
+	if (r == 0 && batch)
+		r = nl_batch_send(batch, err);
+	for (size_t i = 0; r == 0 && i < 2 * topo->n_wires; i++) {
+		struct topo_end_ref ref = {topo->wires[i / 2].link, (int)(i % 2)};
+		char name[TOPO_IFNAME_MAX];
+		struct link_end end = make_inner(topo, &ref, name);
+
+		r = settle_end(batch, &end, deadline, err);
+	}
+	return r;
+}
+
 /* Waits until every link of @node carries packets. */
 static int settle(const struct topo *topo, const struct topo_spec *spec,
 		  const struct topo_index *index, size_t node, uint64_t deadline, struct error *err)
@@ -255,13 +377,7 @@ static int settle(const struct topo *topo, const struct topo_spec *spec,
 	for (size_t i = index->first_end[node]; r == 0 && i < index->first_end[node + 1]; i++) {
 		struct link_end end = make_end(topo, spec, &index->ends[i]);
 
-		while ((r = link_is_ready(batch, end.ifindex, end.ifname, err)) == 0) {
-			if (clock_now() > deadline)
-				return error_set(err, ETIMEDOUT, "%s: link %s stays down", end.who,
-						 end.ifname);
-			(void)poll(NULL, 0, SETTLE_POLL_MS);
-		}
-		r = r < 0 ? r : 0;
+		r = settle_end(batch, &end, deadline, err);
 	}
 	return r;
 }
@@ -272,11 +388,15 @@ static int apply(struct topo *topo, const struct topo_spec *spec, const struct t
 	uint64_t deadline;
 	int r = make_nodes(topo, spec, err);
 
+	if (!r)
+		r = make_wires(topo, err);
 	for (size_t n = 0; r == 0 && n < spec->n_nodes; n++)
 		r = make_links(topo, spec, index, n, err);
 	for (size_t n = 0; r == 0 && n < spec->n_nodes; n++)
 		r = configure(topo, spec, index, n, err);
 	deadline = clock_now() + SETTLE_S * NS_PER_S;
+	if (!r)
+		r = configure_wires(topo, deadline, err);
 	for (size_t n = 0; r == 0 && n < spec->n_nodes; n++)
 		r = settle(topo, spec, index, n, deadline, err);
 	return r;
@@ -307,8 +427,11 @@ void topo_free(struct topo *topo)
 		return;
 	for (size_t n = 0; n < topo->n_nodes; n++)
 		(void)close(topo->netns[n]);
+	if (topo->wires_netns >= 0)
+		(void)close(topo->wires_netns);
 	free(topo->netns);
 	free(topo->links);
+	free(topo->wires);
 	free(topo);
 }
 
@@ -331,4 +454,10 @@ int topo_link_bytes(const struct topo *topo, size_t link, int end, uint64_t *ret
 	int r = nl_batch_open(topo->netns[place->node], "link statistics", &batch, err);
 
 	return r < 0 ? r : link_bytes(batch, place->ifindex, ret_rx, ret_tx, err);
+}
+
+int topo_wires_open(const struct topo *topo, struct wires **ret_wires, struct error *err)
+{
+	return wires_open(topo->wires_netns, topo->wires, topo->n_wires, topo->seed, ret_wires,
+			  err);
 }

@@ -15,6 +15,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "topo/fate.h"
 #include "topo/nat.h"
 
 #include <stdbool.h>
@@ -68,7 +69,19 @@ struct topo_end {
 };
 
 /**
+ * struct topo_wire - what befalls what a link carries
+ * @from: what its first end sends, and what its second end sends
+ */
+struct topo_wire {
+	struct fate_spec from[2];
+};
+
+/**
  * struct topo_link - a veth pair, both ends made in place
+ * @wire: NULL for a link that does nothing to what it carries; else it is two veth
+ *	pairs, whose inner ends lie in a namespace of the topology's own, and it
+ *	carries nothing until somebody runs the wires, see topo_wires_open().
+ *	The nodes see no difference
  *
  * Both ends get MAC addresses computed from the link's index, and each end a
  * permanent neighbour entry for the other one and for every gateway that its
@@ -77,6 +90,7 @@ struct topo_end {
  */
 struct topo_link {
 	struct topo_end ends[2];
+	const struct topo_wire *wire;
 };
 
 /**
@@ -96,7 +110,10 @@ struct topo_route {
 	struct addr via;
 };
 
-/** struct topo_spec - the whole topology; arrays belong to the caller */
+/**
+ * struct topo_spec - the whole topology; arrays belong to the caller
+ * @seed: of what befalls packets on wires; links are known by their indices in @links
+ */
 struct topo_spec {
 	struct topo_node *nodes;
 	size_t n_nodes;
@@ -104,9 +121,11 @@ struct topo_spec {
 	size_t n_links;
 	struct topo_route *routes;
 	size_t n_routes;
+	uint64_t seed;
 };
 
 struct topo;
+struct wires;
 
 /**
  * topo_apply() - make it so
@@ -150,6 +169,17 @@ int topo_counter(const struct topo *topo, size_t node, const char *name, uint64_
  */
 int topo_link_bytes(const struct topo *topo, size_t link, int end, uint64_t *ret_rx,
 		    uint64_t *ret_tx, struct error *err);
+
+/**
+ * topo_wires_open() - open all wires of a topology, to be run by a process of
+ * their own: topo/wire.h says how
+ *
+ * Links of the topology without wires are not affected, nor are those of a topology
+ * that has none.
+ *
+ * Return: 0, or -errno.
+ */
+int topo_wires_open(const struct topo *topo, struct wires **ret_wires, struct error *err);
 
 /** struct topo_sysctl - one sysctl that results rest on, and its value */
 struct topo_sysctl {

@@ -61,6 +61,22 @@ static int check_end(const struct topo_spec *spec, size_t link, int which, struc
 	return 0;
 }
 
+static int check_wire(const struct topo_spec *spec, size_t link, struct error *err)
+{
+	const struct topo_wire *wire = spec->links[link].wire;
+	int r = 0;
+
+	for (int e = 0; wire && r == 0 && e < 2; e++) {
+		const struct topo_end *end = &spec->links[link].ends[e];
+
+		r = fate_check(&wire->from[e], err);
+		if (r < 0 && err)
+			return error_wrap(err, "%s: link %s: wire", spec->nodes[end->node].name,
+					  end->ifname);
+	}
+	return r;
+}
+
 /* Sorts by node with stable order: on return @first[n] is where node n's begin. */
 static int index_ends(const struct topo_spec *spec, struct topo_index *index)
 {
@@ -210,6 +226,8 @@ int topo_check(const struct topo_spec *spec, struct topo_index *ret_index, struc
 		r = check_node(spec, i, err);
 	for (size_t i = 0; r == 0 && i < spec->n_links * 2; i++)
 		r = check_end(spec, i / 2, (int)(i % 2), err);
+	for (size_t i = 0; r == 0 && i < spec->n_links; i++)
+		r = check_wire(spec, i, err);
 	for (size_t i = 0; r == 0 && i < spec->n_routes; i++)
 		if (spec->routes[i].node >= spec->n_nodes)
 			r = error_set(err, EINVAL, "route %zu: there is no node %zu", i,

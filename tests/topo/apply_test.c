@@ -8,6 +8,7 @@
 #include "topo/conntrack.h"
 #include "topo/nft.h"
 #include "topo/ns.h"
+#include "topo/wire.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>
@@ -210,6 +211,32 @@ static void undone(void *arg)
 Test(apply, topo_free_leaves_nothing)
 {
 	userns_test(undone, NULL, TIMEOUT_MS);
+}
+
+static void wires_undone(void *arg)
+{
+	static const struct topo_wire wire = {0};
+	size_t before = count_fds();
+	struct error err = {0};
+	struct wires *wires;
+	struct world world;
+
+	(void)arg;
+	make_refusable(&world);
+	for (size_t i = 0; i < world.spec.n_links; i++)
+		world.spec.links[i].wire = &wire;
+	world_apply(&world);
+	USERNS_CHECK(count_fds() == before + world.spec.n_nodes + 1, "and one for the wires");
+	USERNS_CHECK(topo_wires_open(world.topo, &wires, &err) == 0, "%s", err.text);
+	wires_free(wires);
+	world_done(&world);
+	USERNS_CHECK(count_fds() == before, "descriptors are left open");
+	check_nothing_is_left();
+}
+
+Test(apply, topo_free_leaves_nothing_of_wires)
+{
+	userns_test(wires_undone, NULL, TIMEOUT_MS);
 }
 
 /* Numbers are separated by tabs when read, by spaces when written. */

@@ -36,9 +36,10 @@ static void make_sample(struct sample *s)
 			},
 		.links =
 			{
-				{{{NAT0, "wan", V4(198, 51, 100, 1)},
-				  {.node = INTERNET, .ifname = "eth0"}}},
-				{{{FN0, "eth0", V4(10, 0, 0, 2)}, {NAT0, "lan0", V4(10, 0, 0, 1)}}},
+				{.ends = {{NAT0, "wan", V4(198, 51, 100, 1)},
+					  {.node = INTERNET, .ifname = "eth0"}}},
+				{.ends = {{FN0, "eth0", V4(10, 0, 0, 2)},
+					  {NAT0, "lan0", V4(10, 0, 0, 1)}}},
 			},
 		.routes =
 			{
@@ -48,7 +49,12 @@ static void make_sample(struct sample *s)
 			},
 	};
 	s->spec = (struct topo_spec){
-		s->nodes, N_NODES, s->links, ARRAY_SIZE(s->links), s->routes, ARRAY_SIZE(s->routes),
+		.nodes = s->nodes,
+		.n_nodes = N_NODES,
+		.links = s->links,
+		.n_links = ARRAY_SIZE(s->links),
+		.routes = s->routes,
+		.n_routes = ARRAY_SIZE(s->routes),
 	};
 }
 
@@ -181,4 +187,19 @@ Test(topo_check, refuses_a_host_at_the_public_sides_own_address)
 	make_sample(&s);
 	s.links[1].ends[0].addr = addr_v4(TOPO_INTERNET_ADDR, 0);
 	assert_refused(&s, "fn0: link eth0: 203.0.113.1 is internet's own address");
+}
+
+Test(topo_check, refuses_a_wire_that_cannot_be_in_the_name_of_the_end_it_is_from)
+{
+	struct topo_wire wire = {.from[1] = {.delay_ns = 5, .jitter_ns = 6}};
+	struct topo_index index;
+	struct sample s;
+
+	make_sample(&s);
+	s.links[1].wire = &wire;
+	assert_refused(&s,
+		       "nat0: link lan0: wire: a jitter of 6 ns is more than the delay of 5 ns");
+	wire.from[1].jitter_ns = 5;
+	cr_assert_eq(topo_check(&s.spec, &index, NULL), 0);
+	topo_index_done(&index);
 }
