@@ -210,15 +210,14 @@ int sysctl_open_proc(struct error *err)
 	return fd;
 }
 
-static int write_one(int proc, const struct topo_sysctl *sysctl, struct error *err)
+/* @net is /proc/sys/net, which every path in the table begins with. */
+static int write_one(int net, const struct topo_sysctl *sysctl, struct error *err)
 {
 	cleanup_close int fd = -1;
 	size_t len = strlen(sysctl->value);
-	char path[128];
 	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "sys/%s", sysctl->path);
-	fd = openat(proc, path, O_WRONLY | O_CLOEXEC);
+	fd = openat(net, sysctl->path + strlen("net/"), O_WRONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && sysctl->optional)
 		return 0;
 	if (fd < 0)
@@ -232,31 +231,39 @@ static int write_one(int proc, const struct topo_sysctl *sysctl, struct error *e
 	return 0;
 }
 
-struct apply_args {
-	struct topo_sysctl sysctls[SYSCTLS_MAX];
-	size_t n;
-	int proc;
-	struct error *err;
-};
-
-/* Below sys/net a path means the namespace of the thread that opens it, in any
- * procfs. */
-static int write_all(void *arg)
+int sysctl_write(int proc, enum topo_kind kind, const struct nat *nat, struct error *err)
 {
-	const struct apply_args *args = arg;
+	struct topo_sysctl sysctls[SYSCTLS_MAX];
+	size_t n = topo_sysctls(kind, nat, sysctls, SYSCTLS_MAX);
+	cleanup_close int net = openat(proc, "sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r = 0;
 
-	for (size_t i = 0; i < args->n && r == 0; i++)
-		r = write_one(args->proc, &args->sysctls[i], args->err);
+	if (net < 0)
+		return error_sys(err, errno, "cannot open /proc/sys/net");
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = write_one(net, &sysctls[i], err);
 	return r;
 }
 
 _Static_assert(ARRAY_SIZE(table) <= SYSCTLS_MAX, "SYSCTLS_MAX holds the table");
 
+struct apply_args {
+	int proc;
+	enum topo_kind kind;
+	const struct nat *nat;
+	struct error *err;
+};
+
+static int write_all(void *arg)
+{
+	const struct apply_args *args = arg;
+
+	return sysctl_write(args->proc, args->kind, args->nat, args->err);
+}
+
 int sysctl_apply(int netns, int proc, enum topo_kind kind, const struct nat *nat, struct error *err)
 {
-	struct apply_args args = {.proc = proc, .err = err};
+	struct apply_args args = {proc, kind, nat, err};
 
-	args.n = topo_sysctls(kind, nat, args.sysctls, SYSCTLS_MAX);
 	return ns_call(netns, write_all, &args, err);
 }

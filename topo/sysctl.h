@@ -12,7 +12,7 @@
 #include "topo/topo.h"
 
 /* How many namespaces one procfs should serve. */
-#define SYSCTL_NAMESPACES_MAX 64
+#define SYSCTL_NAMESPACES_MAX 32
 
 /**
  * sysctl_open_proc() - a procfs through which sysctls are written
@@ -39,5 +39,13 @@ int sysctl_open_proc(struct error *err);
  */
 int sysctl_apply(int netns, int proc, enum topo_kind kind, const struct nat *nat,
 		 struct error *err);
+
+/**
+ * sysctl_write() - sysctl_apply() in the caller's own namespace
+ *
+ * Below sys/net a path means the namespace of the thread that opens it, in any
+ * procfs.
+ */
+int sysctl_write(int proc, enum topo_kind kind, const struct nat *nat, struct error *err);
 
 #endif
