@@ -255,10 +255,11 @@ int world_build(struct world *world, struct error *err)
 {
 	int r = topo_apply(&world->plan->spec, &world->topo, err);
 
-	if (!r)
-		r = build_routers(world, err);
+	/* Machines first: each is a fork, and a fork copies the routers' tables. */
 	if (!r)
 		r = build_machines(world, err);
+	if (!r)
+		r = build_routers(world, err);
 	return r;
 }
 
