@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "lab/files.h"
 #include "lab/lab.h"
+#include "lab/needs.h"
 #include "lab/sandbox.h"
 #include "lab/userns.h"
 #include "topo/conntrack.h"
@@ -33,8 +34,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-#define FDS_PER_FUNCTION 8 /* in pid 1: namespaces, sandbox, NAT's watch, output files */
-#define FUNCTIONS_MIN	 4
+#define FUNCTIONS_MIN 4
 
 /**
  * struct exam - an examination under way
@@ -116,7 +116,7 @@ static int outside_limits(struct exam *exam, struct doctor_finding *finding, str
 
 	(void)exam;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-		functions = (long)(files.rlim_max / FDS_PER_FUNCTION);
+		functions = (long)(files.rlim_max / NEEDS_FILES_PER_FUNCTION);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		long here;
 

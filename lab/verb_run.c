@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "lab/limits.h"
 #include "lab/place.h"
 #include "lab/result.h"
 #include "lab/run.h"
@@ -90,8 +91,12 @@ static int run_lab(const struct order *order, const struct verb_input *input,
 	};
 	const struct lab_options lab = {
 		.id = order->id, .task_dir = input->dir, .out_dir = place->dir};
+	const struct needs needs = plan_needs(input->plan);
 	struct error err = {0};
-	int code = lab_start(&lab, run_scenario, &run, &err);
+	int code = limits_check(&needs, &err);
+
+	if (!code)
+		code = lab_start(&lab, run_scenario, &run, &err);
 
 	if (code < 0) {
 		(void)write_substitute(place, input->plan, VERDICT_SKIP, err.text);

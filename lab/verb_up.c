@@ -10,6 +10,7 @@
  * reader of it would wait for its end in vain.
  */
 #include "base/cleanup.h"
+#include "lab/limits.h"
 #include "lab/place.h"
 #include "lab/run.h"
 #include "lab/verbs.h"
@@ -46,8 +47,12 @@ static int stay(const struct order *order, const struct verb_input *input,
 		.plan = input->plan, .verbose = order->verbose, .ready_fd = ready_fd};
 	const struct lab_options lab = {
 		.id = order->id, .task_dir = input->dir, .out_dir = place->dir};
+	const struct needs needs = plan_needs(input->plan);
 	struct error err = {0};
-	int code = lab_start(&lab, run_up, &run, &err);
+	int code = limits_check(&needs, &err);
+
+	if (!code)
+		code = lab_start(&lab, run_up, &run, &err);
 
 	return code < 0 ? verb_unable(&err) : code;
 }

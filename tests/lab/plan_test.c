@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "base/cleanup.h"
+#include "lab/needs.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -303,4 +304,38 @@ Test(plan, refuses_a_nat_that_cannot_be)
 	scenario.n_nats = 0;
 	forward.proto = IPPROTO_ICMP;
 	expect_no_plan(&scenario, "a-nat: forward 0: protocol 1 is neither TCP nor UDP");
+}
+
+Test(plan, counts_what_a_run_of_it_needs)
+{
+	struct scenario *scenario = scenario_of(
+		"name: t\n"
+		"nodes:\n"
+		"  seed: {role: seed}\n"
+		"  fn: {count: 600, nat: lambda}\n"
+		"  worker: {count: 200, nat: lambda, run: sleep 9}\n"
+		"  h: {role: host, count: 2}\n"
+		"steps:\n"
+		"  - name: a\n"
+		"    boxer: off\n"
+		"    run: [{node: h0, command: a}, {node: h1, command: b}, {node: h1, command: c}]\n"
+		"  - name: b\n"
+		"    serve: {node: fn0, command: s, port: 80}\n"
+		"    run: {node: fn1, command: c}\n");
+	struct plan *plan = plan_of(scenario);
+	struct needs needs = plan_needs(plan);
+	size_t members = 1 + 800, machines = members + 2;
+
+	/* The public side, a NAT for each function, the machines; and the lab's own. */
+	cr_expect_eq(needs.n[NEED_NET_NS], 1 + 1 + 800 + machines);
+	cr_expect_eq(needs.n[NEED_MNT_NS], 1 + machines);
+	cr_expect_eq(needs.n[NEED_PID_NS], 1 + machines);
+	cr_expect_eq(needs.n[NEED_UTS_NS], 1 + machines);
+	cr_expect_eq(needs.n[NEED_IPC_NS], 1 + machines);
+	/* The first step has three programs; the second one two, each with a boxer exec. */
+	cr_expect_eq(needs.n[NEED_PROCESSES], 2 + machines + members + 200 + 4);
+	cr_expect_eq(needs.n[NEED_FILES], 64 + (1 + 800 + machines) + 2 * 800 + 2 * machines +
+						  3 * members + 200 + 3 * 3);
+	plan_free(plan);
+	scenario_free(scenario);
 }
