@@ -58,8 +58,8 @@ static json_t *nat(const struct plan_nat *plan_nat)
 	}
 	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "name", plan_nat->name,
 			 "preset", nat->preset, "external", address(&plan_nat->external), "mapping",
-			 nat_mapping_names[nat->mapping], "filtering",
-			 nat_filtering_names[nat->filtering], "unsolicited",
+			 nat_mapping_names[nat->tcp.mapping], "filtering",
+			 nat_filtering_names[nat->tcp.filtering], "unsolicited",
 			 nat_unsolicited_names[nat->unsolicited], "tcp_tracking",
 			 nat_tcp_tracking_names[nat->tcp_tracking], "forwards", forwards);
 }

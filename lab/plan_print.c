@@ -116,7 +116,8 @@ static void print_nats(const struct plan *plan, FILE *out)
 		(void)fprintf(out, "%-*s  %-*s  %-13s  %-7s  %-9s  %-11s  %s\n", name,
 			      plan_nat->name, preset, nat->preset,
 			      addr_format(&plan_nat->external, text),
-			      nat_mapping_names[nat->mapping], nat_filtering_names[nat->filtering],
+			      nat_mapping_names[nat->tcp.mapping],
+			      nat_filtering_names[nat->tcp.filtering],
 			      nat_unsolicited_names[nat->unsolicited],
 			      nat_tcp_tracking_names[nat->tcp_tracking]);
 		for (size_t j = 0; j < nat->n_forwards; j++)

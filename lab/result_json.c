@@ -118,8 +118,8 @@ static json_t *declared(const struct nat *nat, bool *lost)
 	json_t *object = json_object();
 	json_t *forwards = json_array();
 
-	put(object, "mapping", text(nat_mapping_names[nat->mapping]), lost);
-	put(object, "filtering", text(nat_filtering_names[nat->filtering]), lost);
+	put(object, "mapping", text(nat_mapping_names[nat->tcp.mapping]), lost);
+	put(object, "filtering", text(nat_filtering_names[nat->tcp.filtering]), lost);
 	put(object, "unsolicited", text(nat_unsolicited_names[nat->unsolicited]), lost);
 	put(object, "tcp_tracking", text(nat_tcp_tracking_names[nat->tcp_tracking]), lost);
 	for (size_t i = 0; i < nat->n_forwards; i++) {

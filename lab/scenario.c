@@ -81,7 +81,7 @@ static void print_presets(FILE *out)
 		const struct nat *nat = &presets[i].nat;
 
 		(void)fprintf(out, "| `%s` | `%s` | `%s` | `%s` | `%s` | %s%s%s |\n", nat->preset,
-			      nat_mapping_names[nat->mapping], nat_filtering_names[nat->filtering],
+			      nat_mapping_names[nat->tcp.mapping], nat_filtering_names[nat->tcp.filtering],
 			      nat_unsolicited_names[nat->unsolicited],
 			      nat_tcp_tracking_names[nat->tcp_tracking], presets[i].source,
 			      presets[i].assumptions ? ". *Assumed:* " : "",

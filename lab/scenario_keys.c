@@ -96,7 +96,7 @@ static const struct key nat_rows[] = {
 		.kind = KEY_ENUM,
 		.words = nat_mapping_names,
 		.absent = "the preset's",
-		KEY_MEMBER(struct scenario_nat, nat.mapping),
+		KEY_MEMBER(struct scenario_nat, nat.tcp.mapping),
 		.doc = "When an external port is used again: for all that one inside "
 		       "address and port sends (endpoint-independent), or only towards "
 		       "one remote address and port (\"symmetric\").",
@@ -106,7 +106,7 @@ static const struct key nat_rows[] = {
 		.kind = KEY_ENUM,
 		.words = nat_filtering_names,
 		.absent = "the preset's",
-		KEY_MEMBER(struct scenario_nat, nat.filtering),
+		KEY_MEMBER(struct scenario_nat, nat.tcp.filtering),
 		.doc = "Who may answer through a mapping.",
 	},
 	{

@@ -8,12 +8,42 @@
 
 const char *const nat_mapping_names[] = {
 	[NAT_MAPPING_EIM] = "eim",
+	[NAT_MAPPING_ADM] = "adm",
 	[NAT_MAPPING_APDM] = "apdm",
+	[NAT_MAPPING_NONE] = "none",
 	NULL,
 };
 
 const char *const nat_filtering_names[] = {
+	[NAT_FILTERING_EIF] = "eif",
+	[NAT_FILTERING_ADF] = "adf",
 	[NAT_FILTERING_APDF] = "apdf",
+	NULL,
+};
+
+const char *const nat_allocation_names[] = {
+	[NAT_ALLOCATION_PRESERVE] = "preserve",	    [NAT_ALLOCATION_RANDOM] = "random",
+	[NAT_ALLOCATION_SEQUENTIAL] = "sequential", [NAT_ALLOCATION_SEEDED] = "seeded",
+	[NAT_ALLOCATION_BLOCK] = "block",	    NULL,
+};
+
+const char *const nat_conflict_names[] = {
+	[NAT_CONFLICT_OVERLOAD] = "overload",
+	[NAT_CONFLICT_RANDOM] = "random",
+	[NAT_CONFLICT_SEQUENTIAL] = "sequential",
+	NULL,
+};
+
+const char *const nat_hairpin_names[] = {
+	[NAT_HAIRPIN_OFF] = "off",
+	[NAT_HAIRPIN_EXTERNAL] = "external",
+	[NAT_HAIRPIN_INTERNAL] = "internal",
+	NULL,
+};
+
+const char *const nat_pooling_names[] = {
+	[NAT_POOLING_PAIRED] = "paired",
+	[NAT_POOLING_ARBITRARY] = "arbitrary",
 	NULL,
 };
 
@@ -29,6 +59,17 @@ const char *const nat_tcp_tracking_names[] = {
 	[NAT_TCP_LIBERAL] = "liberal",
 	NULL,
 };
+
+const char *const nat_expired_names[] = {
+	[NAT_EXPIRED_DROP] = "drop",
+	[NAT_EXPIRED_RST] = "rst",
+	NULL,
+};
+
+bool nat_translates(const struct nat *nat)
+{
+	return nat->tcp.mapping != NAT_MAPPING_NONE || nat->udp.mapping != NAT_MAPPING_NONE;
+}
 
 static int check_enum(unsigned int value, size_t n, const char *what, struct error *err)
 {
@@ -62,9 +103,9 @@ int nat_check(const struct nat *nat, struct error *err)
 
 	if (strnlen(nat->preset, sizeof(nat->preset)) == sizeof(nat->preset))
 		return error_set(err, EINVAL, "the preset's name has no end");
-	r = check_enum(nat->mapping, ARRAY_SIZE(nat_mapping_names) - 1, "mapping", err);
+	r = check_enum(nat->tcp.mapping, ARRAY_SIZE(nat_mapping_names) - 1, "mapping", err);
 	if (!r)
-		r = check_enum(nat->filtering, ARRAY_SIZE(nat_filtering_names) - 1, "filtering",
+		r = check_enum(nat->tcp.filtering, ARRAY_SIZE(nat_filtering_names) - 1, "filtering",
 			       err);
 	if (!r)
 		r = check_enum(nat->unsolicited, ARRAY_SIZE(nat_unsolicited_names) - 1,

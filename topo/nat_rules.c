@@ -94,10 +94,10 @@ static void add_mapping(struct rules *rules, const struct nat *nat, const struct
 {
 	size_t chain = rules_add_chain(rules, &postrouting);
 
-	rules_add(rules, chain, "mapping: %s", nat_mapping_names[nat->mapping]);
+	rules_add(rules, chain, "mapping: %s", nat_mapping_names[nat->tcp.mapping]);
 	rules_if_out(rules, wan);
 	rules_snat(rules, external,
-		   nat->mapping == NAT_MAPPING_APDM ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0);
+		   nat->tcp.mapping == NAT_MAPPING_APDM ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0);
 }
 
 /* What begins at the router itself, unasked for, ends here. An invalid packet is

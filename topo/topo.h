@@ -29,6 +29,10 @@
  * interfaces: its ICMP errors need a source, and a public one. */
 #define TOPO_INTERNET_ADDR 0xcb007101
 
+/* Addresses of a NAT beside its first one; room for a pool, one-to-one machines and
+ * a spare one. */
+#define TOPO_OTHERS_MAX (NAT_ADDRESSES_MAX + NAT_STATICS_MAX)
+
 /** enum topo_kind - what a namespace is; decides its sysctls and its rules */
 enum topo_kind {
 	TOPO_INTERNET, /* the public side: a router that black-holes private ranges */
@@ -44,6 +48,9 @@ enum topo_kind {
  * @external: the address a TOPO_NAT translates to; the one that a
  *	      TOPO_INTERNET's ICMP errors come from (AF_UNSPEC:
  *	      TOPO_INTERNET_ADDR)
+ * @others: further addresses of a TOPO_NAT on its public side, @n_others of them: its
+ *	pool's from the second on, then those of its one-to-one machines and any
+ *	spare ones, in any order. Their routes are the caller's
  * @wan: the interface of a TOPO_NAT on its public side
  */
 struct topo_node {
@@ -51,6 +58,8 @@ struct topo_node {
 	enum topo_kind kind;
 	const struct nat *nat;
 	struct addr external;
+	struct addr others[TOPO_OTHERS_MAX];
+	size_t n_others;
 	char wan[TOPO_IFNAME_MAX];
 };
 
@@ -161,6 +170,74 @@ int topo_netns(const struct topo *topo, size_t node);
  */
 int topo_counter(const struct topo *topo, size_t node, const char *name, uint64_t *ret_packets,
 		 uint64_t *ret_bytes, struct error *err);
+
+/**
+ * struct topo_nat_change - a change of a NAT while it works
+ * @nat: how it behaves from now on; need not outlive the call
+ * @external: the first address of its pool from now on, one of the node's; NULL: as
+ *	it is now
+ * @forget: all flows and mappings are gone, as after a reboot; else what is there
+ *	goes on as far as @nat can carry it
+ */
+struct topo_nat_change {
+	const struct nat *nat;
+	const struct addr *external;
+	bool forget;
+};
+
+/**
+ * topo_nat_change() - change a NAT, all at once or not at all
+ *
+ * The rules change in one transaction; while flows are forgotten and sysctls
+ * written nothing passes, so that no packet meets one half of it.
+ *
+ * Return: 0, or -errno; -EINVAL when @change's NAT is inconsistent.
+ */
+int topo_nat_change(struct topo *topo, size_t node, const struct topo_nat_change *change,
+		    struct error *err);
+
+/**
+ * struct topo_mapping - an entry of a NAT's mapping table
+ * @proto: IPPROTO_TCP or IPPROTO_UDP
+ * @remote: for whom it holds; AF_UNSPEC: for all. Port 0: any port
+ * @expires_ms: until it is forgotten, if nothing goes out through it
+ */
+struct topo_mapping {
+	uint8_t proto;
+	struct addr inside;
+	struct addr external;
+	struct addr remote;
+	uint64_t expires_ms;
+};
+
+/**
+ * struct topo_filter - an entry of a NAT's filter table: who may send through
+ * @remote: port 0: any port
+ */
+struct topo_filter {
+	uint8_t proto;
+	struct addr external;
+	struct addr remote;
+	uint64_t expires_ms;
+};
+
+/** struct topo_nat_state - what a NAT remembers beside its flows (conntrack.h) */
+struct topo_nat_state {
+	struct topo_mapping *mappings;
+	size_t n_mappings;
+	struct topo_filter *filters;
+	size_t n_filters;
+};
+
+/**
+ * topo_nat_state() - read the tables of a NAT; those that it needs none of are empty
+ *
+ * Return: 0, or -errno; topo_nat_state_done() frees what it holds.
+ */
+int topo_nat_state(const struct topo *topo, size_t node, struct topo_nat_state *ret_state,
+		   struct error *err);
+/** topo_nat_state_done() - zeroed is legal. */
+void topo_nat_state_done(struct topo_nat_state *state);
 
 /**
  * topo_link_bytes() - bytes that one end of a link has received and sent

@@ -65,8 +65,8 @@ static void expect_quickstart_nodes(const struct scenario *scenario)
 	cr_expect(!fn->nat->name && !fn->nat->n_forwards);
 	cr_expect(fn->nat->at.line == 13 && fn->nat->at.column == 23);
 	cr_expect_str_eq(fn->nat->nat.preset, "lambda");
-	cr_expect_eq(fn->nat->nat.mapping, NAT_MAPPING_EIM);
-	cr_expect_eq(fn->nat->nat.filtering, NAT_FILTERING_APDF);
+	cr_expect_eq(fn->nat->nat.tcp.mapping, NAT_MAPPING_EIM);
+	cr_expect_eq(fn->nat->nat.tcp.filtering, NAT_FILTERING_APDF);
 	cr_expect_eq(fn->nat->nat.unsolicited, NAT_UNSOLICITED_DROP);
 	cr_expect_eq(fn->nat->nat.tcp_tracking, NAT_TCP_LIBERAL);
 	cr_expect_eq(fn->nat->nat.n_forwards, 0);
@@ -167,7 +167,7 @@ static void expect_all_nodes(const struct scenario *scenario)
 	cr_expect(node[3].role == ROLE_FUNCTION && !node[3].nat && !node[3].behind);
 	cr_assert(node[4].nat);
 	cr_expect_str_eq(node[4].nat->nat.preset, "lambda");
-	cr_expect_eq(node[4].nat->nat.mapping, NAT_MAPPING_APDM);
+	cr_expect_eq(node[4].nat->nat.tcp.mapping, NAT_MAPPING_APDM);
 	cr_expect_eq(node[4].nat->nat.tcp_tracking, NAT_TCP_LIBERAL);
 	cr_assert_eq(node[4].nat->n_forwards, 1);
 	cr_expect_null(node[4].nat->forwards[0].to);
@@ -185,7 +185,7 @@ Test(scenario, every_key_goes_where_it_belongs)
 	cr_expect_str_eq(home->name, "home");
 	cr_expect(home->at.line == 7 && home->at.column == 3);
 	cr_expect_str_eq(home->nat.preset, "symmetric");
-	cr_expect_eq(home->nat.mapping, NAT_MAPPING_EIM);
+	cr_expect_eq(home->nat.tcp.mapping, NAT_MAPPING_EIM);
 	cr_expect_eq(home->nat.unsolicited, NAT_UNSOLICITED_RST);
 	cr_expect_eq(home->nat.tcp_tracking, NAT_TCP_STRICT);
 	cr_assert_eq(home->n_forwards, 2);

@@ -46,7 +46,7 @@ Test(nat, lambda_is_liberal_by_assumption)
 {
 	const struct nat_preset *lambda = nat_preset_find("lambda");
 
-	cr_assert_eq(lambda->nat.mapping, NAT_MAPPING_EIM);
+	cr_assert_eq(lambda->nat.tcp.mapping, NAT_MAPPING_EIM);
 	cr_assert_eq(lambda->nat.unsolicited, NAT_UNSOLICITED_DROP);
 	cr_assert_eq(lambda->nat.tcp_tracking, NAT_TCP_LIBERAL);
 	cr_assert(strstr(lambda->assumptions, "liberal"));
@@ -78,7 +78,7 @@ Test(nat, refuses_values_outside_their_enum)
 	nat.unsolicited = NAT_UNSOLICITED_ICMP + 1;
 	assert_refused(&nat, "unsolicited");
 	nat = nat_preset_find("linux")->nat;
-	nat.mapping = NAT_MAPPING_APDM + 1;
+	nat.tcp.mapping = NAT_MAPPING_NONE + 1;
 	assert_refused(&nat, "mapping");
 }
 
