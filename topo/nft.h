@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interface for nftables: rules as data (rules.h) go to the kernel as one
- * transaction, and named counters come back.
+ * transaction, then may be changed by another; named counters and the entries of
+ * sets come back.
  */
 #ifndef TOPO_NFT_H
 #define TOPO_NFT_H
@@ -16,10 +17,37 @@
  *
  * A table of that name must not be there yet.
  *
- * Return: 0, or -errno with the chain, counter or rule that was refused, and
+ * Return: 0, or -errno with the chain, set, counter or rule that was refused, and
  * the kernel's words, in @err.
  */
 int nft_apply(int netns, const struct rules *rules, struct error *err);
+
+/** nft_remove() - delete a table with all that is in it. Return: 0, or -errno. */
+int nft_remove(int netns, const char *table, struct error *err);
+
+/**
+ * struct nft_change - one set of rules takes the place of another
+ * @from: what is loaded
+ * @to: the same table as it is to be
+ * @forget: all sets are emptied
+ * @gate: a table that goes at the same moment; NULL: there is none
+ */
+struct nft_change {
+	const struct rules *from;
+	const struct rules *to;
+	bool forget;
+	const char *gate;
+};
+
+/**
+ * nft_change() - change a table's rules, all at once or not at all
+ *
+ * Counters go on, and so do the entries of the sets that both have, but for
+ * transient ones, and the count of a chain of numbers that did not change.
+ *
+ * Return: as nft_apply().
+ */
+int nft_change(int netns, const struct nft_change *change, struct error *err);
 
 /**
  * nft_counter() - read a named counter
@@ -28,5 +56,26 @@ int nft_apply(int netns, const struct rules *rules, struct error *err);
  */
 int nft_counter(int netns, const char *table, const char *name, uint64_t *ret_packets,
 		uint64_t *ret_bytes, struct error *err);
+
+/**
+ * struct nft_entry - an entry of a set or map
+ * @key, @data: their fields, four bytes each; what is beyond them is zero
+ * @expires_ms: until it goes; 0: never
+ */
+struct nft_entry {
+	uint8_t key[RULES_FIELDS_MAX * 4];
+	uint8_t data[RULES_FIELDS_MAX * 4];
+	uint64_t expires_ms;
+};
+
+/**
+ * nft_entries() - read a set
+ * @take: called with each entry; a negative value ends it
+ *
+ * Return: 0, what @take returned, or -errno (-ENOENT: there is no such set).
+ */
+int nft_entries(int netns, const char *table, const char *set,
+		int (*take)(const struct nft_entry *entry, void *arg), void *arg,
+		struct error *err);
 
 #endif

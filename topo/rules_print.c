@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_nat.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 
 static const char *const hook_names[] = {
@@ -20,8 +20,10 @@ static const char *const meta_names[] = {
 };
 
 static const char *const ct_names[] = {
-	[NFT_CT_STATE] = "state",
-	[NFT_CT_STATUS] = "status",
+	[NFT_CT_STATE] = "state",   [NFT_CT_DIRECTION] = "direction",
+	[NFT_CT_STATUS] = "status", [NFT_CT_PROTO_SRC] = "proto_src",
+	[NFT_CT_SRC_IP] = "src_ip", [NFT_CT_PROTO_DST] = "proto_dst",
+	[NFT_CT_DST_IP] = "dst_ip",
 };
 
 static const char *const base_names[] = {
@@ -34,6 +36,12 @@ static const char *const cmp_names[] = {
 	[NFT_CMP_NEQ] = "neq",
 };
 
+static const char *const field_names[] = {
+	[RULE_FIELD_ADDR] = "ipv4_addr",
+	[RULE_FIELD_PORT] = "inet_service",
+	[RULE_FIELD_NUMBER] = "mark",
+};
+
 static const char *name_of(const char *const *names, size_t n, uint32_t value)
 {
 	return value < n && names[value] ? names[value] : "?";
@@ -41,19 +49,32 @@ static const char *name_of(const char *const *names, size_t n, uint32_t value)
 
 #define NAME_OF(names, value) name_of(names, ARRAY_SIZE(names), value)
 
+static void print_bytes(const uint8_t *bytes, size_t len, FILE *to)
+{
+	(void)fputs("0x", to);
+	for (size_t i = 0; i < len; i++)
+		(void)fprintf(to, "%02x", bytes[i]);
+}
+
 /* Names as text, all else as the bytes that lie in the register. */
 static void print_data(const struct rule_step *step, FILE *to)
 {
-	if (step->len == RULES_DATA_MAX) {
+	if (step->len == RULES_DATA_MAX)
 		(void)fprintf(to, "\"%.*s\"", RULES_DATA_MAX, (const char *)step->data);
-		return;
-	}
-	(void)fputs("0x", to);
-	for (uint32_t i = 0; i < step->len; i++)
-		(void)fprintf(to, "%02x", step->data[i]);
+	else
+		print_bytes(step->data, step->len, to);
 }
 
-static void print_loaded(const struct rule_step *step, FILE *to)
+static void print_ct(const struct rule_step *step, FILE *to)
+{
+	(void)fprintf(to, "[ ct load %s => reg %u", NAME_OF(ct_names, step->key), step->reg);
+	if (step->direction >= 0)
+		(void)fprintf(to, " , dir %s",
+			      step->direction == IP_CT_DIR_ORIGINAL ? "original" : "reply");
+	(void)fputs(" ]", to);
+}
+
+static void print_immediate(const struct rule_step *step, FILE *to)
 {
 	(void)fputs("[ immediate ", to);
 	print_data(step, to);
@@ -70,18 +91,51 @@ static void print_tested(const struct rule_step *step, FILE *to)
 	(void)fputs(" ]", to);
 }
 
-static void print_nat(const struct rule_step *step, FILE *to)
+static void print_lookup(const struct rules *rules, const struct rule_step *step, FILE *to)
 {
-	(void)fprintf(to, "[ nat %s addr reg %u", step->type == NFT_NAT_SNAT ? "snat" : "dnat",
-		      step->reg);
-	if (step->port_reg)
-		(void)fprintf(to, " port reg %u", step->port_reg);
-	if (step->flags & NF_NAT_RANGE_PROTO_RANDOM_FULLY)
-		(void)fputs(" fully-random", to);
+	(void)fprintf(to, "[ lookup reg %u set %s", step->reg, rules->sets[step->set].name);
+	if (step->dest)
+		(void)fprintf(to, " dreg %u", step->dest);
+	(void)fputs(step->inverted ? " 0x1 ]" : " ]", to);
+}
+
+static void print_update(const struct rules *rules, const struct rule_step *step, FILE *to)
+{
+	(void)fprintf(to, "[ dynset %s reg_key %u set %s",
+		      step->op == NFT_DYNSET_OP_UPDATE ? "update" : "add", step->reg,
+		      rules->sets[step->set].name);
+	if (step->timeout_ms)
+		(void)fprintf(to, " timeout %llums", (unsigned long long)step->timeout_ms);
+	if (step->source)
+		(void)fprintf(to, " sreg_data %u", step->source);
+	if (step->count)
+		(void)fprintf(to, " expr [ connlimit count %u flags 1 ]", step->count);
 	(void)fputs(" ]", to);
 }
 
-static void print_step(const struct rule_step *step, FILE *to)
+static void print_nat(const struct rule_step *step, FILE *to)
+{
+	(void)fprintf(to, "[ nat %s ip addr_min reg %u",
+		      step->type == NFT_NAT_SNAT ? "snat" : "dnat", step->reg);
+	if (step->source)
+		(void)fprintf(to, " proto_min reg %u", step->source);
+	if (step->dest)
+		(void)fprintf(to, " proto_max reg %u", step->dest);
+	if (step->flags)
+		(void)fprintf(to, " flags 0x%x", step->flags);
+	(void)fputs(" ]", to);
+}
+
+static void print_verdict(const struct rules *rules, const struct rule_step *step, FILE *to)
+{
+	if (step->code == (uint32_t)NFT_JUMP || step->code == (uint32_t)NFT_GOTO)
+		(void)fprintf(to, "[ %s %s ]", step->code == (uint32_t)NFT_JUMP ? "jump" : "goto",
+			      rules->chains[step->chain].name);
+	else
+		(void)fprintf(to, "[ %s ]", step->code == NF_DROP ? "drop" : "accept");
+}
+
+static void print_step(const struct rules *rules, const struct rule_step *step, FILE *to)
 {
 	switch (step->kind) {
 	case RULE_META:
@@ -89,19 +143,45 @@ static void print_step(const struct rule_step *step, FILE *to)
 			      step->reg);
 		break;
 	case RULE_CT:
-		(void)fprintf(to, "[ ct load %s => reg %u ]", NAME_OF(ct_names, step->key),
-			      step->reg);
+		print_ct(step, to);
 		break;
 	case RULE_PAYLOAD:
 		(void)fprintf(to, "[ payload load %ub @ %s header + %u => reg %u ]", step->len,
 			      NAME_OF(base_names, step->base), step->offset, step->reg);
 		break;
 	case RULE_IMMEDIATE:
-		print_loaded(step, to);
+		print_immediate(step, to);
+		break;
+	case RULE_NUMBER:
+		(void)fprintf(to, "[ numgen reg %u = %s mod %u offset %u ]", step->reg,
+			      step->op == NFT_NG_RANDOM ? "random" : "inc", step->count,
+			      step->offset);
+		break;
+	case RULE_HASH:
+		(void)fprintf(to, "[ hash reg %u = jhash(reg %u, %u, 0x%x) %% mod %u offset %u ]",
+			      step->reg, step->source, step->len, step->seed, step->count,
+			      step->offset);
+		break;
+	case RULE_SWAP:
+		(void)fprintf(to, "[ byteorder reg %u = hton(reg %u, 2, 2) ]", step->reg,
+			      step->reg);
 		break;
 	case RULE_MASK:
 	case RULE_CMP:
 		print_tested(step, to);
+		break;
+	case RULE_LOOKUP:
+		print_lookup(rules, step, to);
+		break;
+	case RULE_UPDATE:
+		print_update(rules, step, to);
+		break;
+	case RULE_CONNLIMIT:
+		(void)fprintf(to, "[ connlimit count %u flags 1 ]", step->count);
+		break;
+	case RULE_LIMIT:
+		(void)fprintf(to, "[ limit rate %u/second burst %u type packets flags 0x1 ]",
+			      step->count, step->count);
 		break;
 	case RULE_COUNT:
 		(void)fprintf(to, "[ counter %s ]", step->name);
@@ -116,7 +196,7 @@ static void print_step(const struct rule_step *step, FILE *to)
 			(void)fprintf(to, "[ reject icmp unreachable code %u ]", step->code);
 		break;
 	case RULE_VERDICT:
-		(void)fprintf(to, "[ %s ]", step->code == NF_DROP ? "drop" : "accept");
+		print_verdict(rules, step, to);
 		break;
 	}
 }
@@ -126,7 +206,33 @@ static void print_rule(const struct rules *rules, const struct rule *rule, FILE 
 	(void)fprintf(to, "    # %s\n", rule->comment);
 	for (size_t i = 0; i < rule->n_steps; i++) {
 		(void)fputs("    ", to);
-		print_step(&rules->steps[rule->first_step + i], to);
+		print_step(rules, &rules->steps[rule->first_step + i], to);
+		(void)fputc('\n', to);
+	}
+}
+
+static void print_fields(const enum rule_field *fields, FILE *to)
+{
+	for (size_t i = 0; fields[i] != RULE_FIELD_NONE; i++)
+		(void)fprintf(to, "%s%s", i ? " . " : "", NAME_OF(field_names, fields[i]));
+}
+
+static void print_set(const struct rules *rules, size_t set, FILE *to)
+{
+	const struct rule_set *s = &rules->sets[set];
+
+	(void)fprintf(to, "  %s %s: ", rules_fields(s->data) ? "map" : "set", s->name);
+	print_fields(s->key, to);
+	if (rules_fields(s->data)) {
+		(void)fputs(" : ", to);
+		print_fields(s->data, to);
+	}
+	(void)fprintf(to, "%s%s\n", s->timeout ? " timeout" : "", s->transient ? " transient" : "");
+	for (size_t i = 0; i < rules->n_elements; i++) {
+		if (rules->elements[i].set != set)
+			continue;
+		(void)fputs("    ", to);
+		print_bytes(rules->elements[i].key, rules_fields(s->key) * 4, to);
 		(void)fputc('\n', to);
 	}
 }
@@ -136,11 +242,16 @@ void rules_print(const struct rules *rules, FILE *to)
 	(void)fprintf(to, "table ip %s\n", rules->table);
 	for (size_t i = 0; i < rules->n_counters; i++)
 		(void)fprintf(to, "  counter %s\n", rules->counters[i]);
+	for (size_t i = 0; i < rules->n_sets; i++)
+		print_set(rules, i, to);
 	for (size_t i = 0; i < rules->n_chains; i++) {
 		const struct rule_chain *chain = &rules->chains[i];
 
-		(void)fprintf(to, "  chain %s: %s hook %s priority %d\n", chain->name, chain->type,
-			      NAME_OF(hook_names, chain->hook), chain->priority);
+		(void)fprintf(to, "  chain %s", chain->name);
+		if (chain->type)
+			(void)fprintf(to, ": %s hook %s priority %d", chain->type,
+				      NAME_OF(hook_names, chain->hook), chain->priority);
+		(void)fputc('\n', to);
 		for (size_t j = 0; j < rules->n_rules; j++)
 			if (rules->rules[j].chain == i)
 				print_rule(rules, &rules->rules[j], to);

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -18,9 +19,11 @@ enum {
 	HOST = 1 << TOPO_HOST,
 	ROUTER = INTERNET | NAT,
 	ALL = ROUTER | HOST,
-	/* Of the NATs, those of one tracking. */
+	/* Of the NATs, those declared so. */
 	STRICT = 1 << 8,
 	LIBERAL = 1 << 9,
+	LOOSE = 1 << 10,
+	TIGHT = 1 << 11,
 };
 
 struct entry {
@@ -151,40 +154,71 @@ static const struct entry table[] = {
 	{"net/netfilter/nf_conntrack_log_invalid", "0", NAT, false},
 	{"net/netfilter/nf_conntrack_tcp_be_liberal", "0", STRICT, false},
 	{"net/netfilter/nf_conntrack_tcp_be_liberal", "1", LIBERAL, false},
-	{"net/netfilter/nf_conntrack_tcp_loose", "1", NAT, false},
+	{"net/netfilter/nf_conntrack_tcp_loose", "1", LOOSE, false},
+	{"net/netfilter/nf_conntrack_tcp_loose", "0", TIGHT, false},
 	{"net/netfilter/nf_conntrack_tcp_ignore_invalid_rst", "0", NAT, true},
 	{"net/netfilter/nf_conntrack_tcp_max_retrans", "3", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_syn_sent", "120", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_syn_recv", "60", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_established", "432000", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_fin_wait", "120", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_close_wait", "60", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_last_ack", "30", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_time_wait", "120", NAT, false},
-	{"net/netfilter/nf_conntrack_tcp_timeout_close", "10", NAT, false},
 	{"net/netfilter/nf_conntrack_tcp_timeout_max_retrans", "300", NAT, false},
 	{"net/netfilter/nf_conntrack_tcp_timeout_unacknowledged", "300", NAT, false},
-	{"net/netfilter/nf_conntrack_udp_timeout", "30", NAT, false},
-	{"net/netfilter/nf_conntrack_udp_timeout_stream", "120", NAT, false},
-	{"net/netfilter/nf_conntrack_icmp_timeout", "30", NAT, false},
 	{"net/netfilter/nf_conntrack_generic_timeout", "600", NAT, false},
 };
+
+/* What a NAT declares in seconds. */
+#define TIMEOUT(path, member)                                                             \
+	{                                                                                 \
+		"net/netfilter/nf_conntrack_" path, offsetof(struct nat, timeouts.member) \
+	}
+static const struct {
+	const char *path;
+	size_t seconds;
+} timeouts[] = {
+	TIMEOUT("tcp_timeout_syn_sent", tcp_syn_sent),
+	TIMEOUT("tcp_timeout_syn_recv", tcp_syn_received),
+	TIMEOUT("tcp_timeout_established", tcp_established),
+	TIMEOUT("tcp_timeout_fin_wait", tcp_fin_wait),
+	TIMEOUT("tcp_timeout_close_wait", tcp_close_wait),
+	TIMEOUT("tcp_timeout_last_ack", tcp_last_ack),
+	TIMEOUT("tcp_timeout_time_wait", tcp_time_wait),
+	TIMEOUT("tcp_timeout_close", tcp_close),
+	TIMEOUT("udp_timeout", udp),
+	TIMEOUT("udp_timeout_stream", udp_stream),
+	TIMEOUT("icmp_timeout", icmp),
+};
+
+static void tell_timeout(size_t i, const struct nat *nat, struct topo_sysctl *ret)
+{
+	uint32_t seconds;
+
+	(void)memcpy(&seconds, (const char *)nat + timeouts[i].seconds, sizeof(seconds));
+	*ret = (struct topo_sysctl){.path = timeouts[i].path};
+	(void)snprintf(ret->value, sizeof(ret->value), "%u", seconds);
+}
+
+static void tell(const struct entry *entry, struct topo_sysctl *ret)
+{
+	*ret = (struct topo_sysctl){.path = entry->path, .optional = entry->optional};
+	(void)snprintf(ret->value, sizeof(ret->value), "%s", entry->value);
+}
 
 size_t topo_sysctls(enum topo_kind kind, const struct nat *nat, struct topo_sysctl *ret, size_t max)
 {
 	unsigned int here = 1u << kind;
 	size_t n = 0;
 
-	if (nat)
+	if (nat) {
 		here |= nat->tcp_tracking == NAT_TCP_LIBERAL ? LIBERAL : STRICT;
+		here |= nat->loose ? LOOSE : TIGHT;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		if (!(table[i].where & here))
 			continue;
 		if (n < max)
-			ret[n] = (struct topo_sysctl){table[i].path, table[i].value,
-						      table[i].optional};
+			tell(&table[i], &ret[n]);
 		n++;
 	}
+	for (size_t i = 0; nat && i < ARRAY_SIZE(timeouts); i++, n++)
+		if (n < max)
+			tell_timeout(i, nat, &ret[n]);
 	return n;
 }
 
@@ -245,7 +279,8 @@ int sysctl_write(int proc, enum topo_kind kind, const struct nat *nat, struct er
 	return r;
 }
 
-_Static_assert(ARRAY_SIZE(table) <= SYSCTLS_MAX, "SYSCTLS_MAX holds the table");
+_Static_assert(ARRAY_SIZE(table) + ARRAY_SIZE(timeouts) <= SYSCTLS_MAX,
+	       "SYSCTLS_MAX holds the table");
 
 struct apply_args {
 	int proc;

@@ -34,6 +34,7 @@
 #include "topo/nl.h"
 #include "topo/ns.h"
 #include "topo/route.h"
+#include "topo/router.h"
 #include "topo/sysctl.h"
 #include "topo/topo_check.h"
 #include "topo/wire.h"
@@ -60,6 +61,7 @@ struct place {
  */
 struct topo {
 	int *netns;
+	struct router **routers; /* NULL for what is no NAT */
 	size_t n_nodes;
 	struct place (*links)[2];
 	size_t n_links;
@@ -100,10 +102,11 @@ static struct topo *topo_new(const struct topo_spec *spec, const struct topo_ind
 	if (!topo)
 		return NULL;
 	topo->netns = calloc(spec->n_nodes + 1, sizeof(*topo->netns));
+	topo->routers = calloc(spec->n_nodes + 1, sizeof(struct router *));
 	topo->links = calloc(spec->n_links + 1, sizeof(*topo->links));
 	topo->wires = calloc(spec->n_links + 1, sizeof(*topo->wires));
 	topo->wires_netns = -1;
-	if (!topo->netns || !topo->links || !topo->wires) {
+	if (!topo->netns || !topo->routers || !topo->links || !topo->wires) {
 		topo_free(topo);
 		return NULL;
 	}
@@ -123,36 +126,36 @@ static struct topo *topo_new(const struct topo_spec *spec, const struct topo_ind
 	return topo;
 }
 
-static int apply_rules(const struct topo_node *node, int netns, struct error *err)
+static int apply_internet(int netns, struct error *err)
 {
-	struct rules rules;
-	int r;
+	cleanup_with(rules_done) struct rules rules;
 
-	switch (node->kind) {
-	case TOPO_NAT:
-		nat_rules(node->nat, &node->external, node->wan, &rules);
-		break;
-	case TOPO_INTERNET:
-		nat_internet_rules(&rules);
-		break;
-	case TOPO_HOST:
-	default:
-		return 0;
-	}
-	r = nft_apply(netns, &rules, err);
-	rules_done(&rules);
-	return r;
+	nat_internet_rules(&rules);
+	return nft_apply(netns, &rules, err);
+}
+
+static int apply_router(struct topo *topo, size_t n, const struct topo_node *node,
+			struct error *err)
+{
+	topo->routers[n] = router_new(node);
+	if (!topo->routers[n])
+		return error_sys(err, ENOMEM, "NAT");
+	return router_apply(topo->routers[n], topo->netns[n], err);
 }
 
 static int make_node(struct topo *topo, const struct topo_node *node, int proc, struct error *err)
 {
+	size_t n = topo->n_nodes;
 	int netns = ns_new(err);
-	int r;
+	int r = 0;
 
 	if (netns < 0)
 		return netns;
 	topo->netns[topo->n_nodes++] = netns;
-	r = apply_rules(node, netns, err);
+	if (node->kind == TOPO_NAT)
+		r = apply_router(topo, n, node, err);
+	if (node->kind == TOPO_INTERNET)
+		r = apply_internet(netns, err);
 	if (!r)
 		r = sysctl_apply(netns, proc, node->kind, node->nat, err);
 	return r;
@@ -302,6 +305,8 @@ static int configure(const struct topo *topo, const struct topo_spec *spec,
 		r = link_up(batch, LINK_LO_INDEX, "lo", err);
 	for (size_t i = index->first_end[node]; r == 0 && i < index->first_end[node + 1]; i++)
 		r = add_end(batch, topo, spec, &index->ends[i], err);
+	for (size_t i = 0; r == 0 && i < spec->nodes[node].n_others; i++)
+		r = route_add_addr(batch, LINK_LO_INDEX, "lo", &spec->nodes[node].others[i], err);
 	if (r == 0 && spec->nodes[node].kind == TOPO_INTERNET)
 		r = add_internet(batch, &spec->nodes[node], err);
 	for (size_t i = index->first_route[node]; r == 0 && i < index->first_route[node + 1]; i++)
@@ -425,11 +430,14 @@ void topo_free(struct topo *topo)
 {
 	if (!topo)
 		return;
-	for (size_t n = 0; n < topo->n_nodes; n++)
+	for (size_t n = 0; n < topo->n_nodes; n++) {
 		(void)close(topo->netns[n]);
+		router_free(topo->routers[n]);
+	}
 	if (topo->wires_netns >= 0)
 		(void)close(topo->wires_netns);
 	free(topo->netns);
+	free(topo->routers);
 	free(topo->links);
 	free(topo->wires);
 	free(topo);

@@ -23,7 +23,8 @@
 
 #define TOPO_NAME_MAX 64
 /* IFNAMSIZ: fifteen characters and the NUL */
-#define TOPO_IFNAME_MAX 16
+#define TOPO_IFNAME_MAX	      16
+#define TOPO_SYSCTL_VALUE_MAX 32
 
 /* 203.0.113.1, for addr_v4(). The public side is a router with unnumbered
  * interfaces: its ICMP errors need a source, and a public one. */
@@ -161,6 +162,7 @@ int topo_netns(const struct topo *topo, size_t node);
 /** The counters that every NAT and every public side carries, by name. */
 #define TOPO_COUNTER_UNSOLICITED "unsolicited" /* NAT: packets without a mapping */
 #define TOPO_COUNTER_INVALID	 "invalid"     /* NAT: packets the tracker refused */
+#define TOPO_COUNTER_LIMITED	 "limited"     /* NAT: packets of flows beyond a limit */
 #define TOPO_COUNTER_LEAK	 "leak"	       /* internet: private source addresses */
 
 /**
@@ -261,7 +263,7 @@ int topo_wires_open(const struct topo *topo, struct wires **ret_wires, struct er
 /** struct topo_sysctl - one sysctl that results rest on, and its value */
 struct topo_sysctl {
 	const char *path; /* below /proc/sys/, e.g. "net/ipv4/ip_forward" */
-	const char *value;
+	char value[TOPO_SYSCTL_VALUE_MAX];
 	bool optional; /* older kernels lack it and behave as the value says */
 };
 /**

@@ -17,24 +17,82 @@ static bool is_name(const char *text, size_t size)
 	return text[0] && strnlen(text, size) < size;
 }
 
+static bool has_other(const struct topo_node *node, const struct addr *addr)
+{
+	for (size_t i = 0; i < node->n_others; i++)
+		if (addr_same_host(&node->others[i], addr))
+			return true;
+	return false;
+}
+
+int topo_check_addresses(const struct topo_node *node, const struct nat *nat, struct error *err)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < nat->n_statics; i++)
+		if (!has_other(node, &nat->statics[i].external))
+			return error_set(err, EINVAL,
+					 "%s is to be one machine's, but is none of the further "
+					 "addresses",
+					 addr_format_host(&nat->statics[i].external, text));
+	if (node->n_others < nat->addresses - 1 + nat->n_statics)
+		return error_set(err, EINVAL,
+				 "a pool of %u addresses and %zu one-to-one machines need %zu "
+				 "further addresses, not %zu",
+				 nat->addresses, nat->n_statics,
+				 nat->addresses - 1 + nat->n_statics, node->n_others);
+	return 0;
+}
+
+static int check_others(const struct topo_node *node, struct error *err)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (node->n_others > TOPO_OTHERS_MAX)
+		return error_set(err, EINVAL, "%zu further addresses are more than %d",
+				 node->n_others, TOPO_OTHERS_MAX);
+	for (size_t i = 0; i < node->n_others; i++) {
+		const struct addr *other = &node->others[i];
+		bool twice = addr_same_host(other, &node->external);
+
+		if (other->family != AF_INET || addr_is_any(other))
+			return error_set(err, EINVAL, "further address %zu is not IPv4", i);
+		for (size_t j = 0; j < i; j++)
+			twice |= addr_same_host(other, &node->others[j]);
+		if (twice)
+			return error_set(err, EINVAL, "%s is there twice",
+					 addr_format_host(other, text));
+	}
+	return topo_check_addresses(node, node->nat, err);
+}
+
+static int check_nat(const struct topo_node *node, struct error *err)
+{
+	int r;
+
+	if (!node->nat)
+		return error_set(err, EINVAL, "%s: no NAT is declared", node->name);
+	if (node->external.family != AF_INET || addr_is_any(&node->external))
+		return error_set(err, EINVAL, "%s: the external address is not IPv4", node->name);
+	if (!is_name(node->wan, sizeof(node->wan)))
+		return error_set(err, EINVAL, "%s: no WAN interface is named", node->name);
+	r = nat_check(node->nat, err);
+	if (!r)
+		r = check_others(node, err);
+	return r < 0 && err ? error_wrap(err, "%s", node->name) : r;
+}
+
 static int check_node(const struct topo_spec *spec, size_t i, struct error *err)
 {
 	const struct topo_node *node = &spec->nodes[i];
-	int r;
 
 	if (!is_name(node->name, sizeof(node->name)))
 		return error_set(err, EINVAL, "node %zu has no name", i);
+	if (node->kind != TOPO_NAT && node->n_others)
+		return error_set(err, EINVAL, "%s: further addresses are a NAT's", node->name);
 	switch (node->kind) {
 	case TOPO_NAT:
-		if (!node->nat)
-			return error_set(err, EINVAL, "%s: no NAT is declared", node->name);
-		if (node->external.family != AF_INET || addr_is_any(&node->external))
-			return error_set(err, EINVAL, "%s: the external address is not IPv4",
-					 node->name);
-		if (!is_name(node->wan, sizeof(node->wan)))
-			return error_set(err, EINVAL, "%s: no WAN interface is named", node->name);
-		r = nat_check(node->nat, err);
-		return r < 0 && err ? error_wrap(err, "%s", node->name) : r;
+		return check_nat(node, err);
 	case TOPO_INTERNET:
 	case TOPO_HOST:
 		if (node->nat)

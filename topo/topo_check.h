@@ -36,6 +36,13 @@ struct topo_index {
  */
 int topo_check(const struct topo_spec *spec, struct topo_index *ret_index, struct error *err);
 
+/**
+ * topo_check_addresses() - has the node all addresses that @nat needs?
+ *
+ * Return: 0, or -EINVAL with the reason in @err.
+ */
+int topo_check_addresses(const struct topo_node *node, const struct nat *nat, struct error *err);
+
 /** topo_index_done() - free what was allocated. */
 void topo_index_done(struct topo_index *index);
 

@@ -9,6 +9,7 @@
 #include "topo/nft.h"
 #include "topo/ns.h"
 #include "topo/wire.h"
+#include "topo/rules_steps.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>

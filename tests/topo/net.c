@@ -114,6 +114,27 @@ void net_say(int fd, size_t bytes)
 	USERNS_CHECK(send(fd, text, bytes, MSG_NOSIGNAL) == (ssize_t)bytes, "%m");
 }
 
+void net_send(int fd, uint32_t host, uint16_t port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	send_to(fd, host, port, &ss, &len);
+	USERNS_CHECK(sendto(fd, "?", 1, 0, (const struct sockaddr *)&ss, len) == 1, "%m");
+}
+
+void net_receive(int fd, struct addr *ret_from)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	char byte;
+
+	check_poll(fd, POLLIN);
+	USERNS_CHECK(recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&ss, &len) == 1, "%m");
+	USERNS_CHECK(addr_from_sockaddr((const struct sockaddr *)&ss, len, ret_from) == 0,
+		     "family %u", ss.ss_family);
+}
+
 void net_hear(int fd, size_t bytes)
 {
 	char buf[65536];

@@ -30,6 +30,10 @@ int net_connect(int from_netns, uint16_t from_port, int listener, uint32_t host,
 		int *ret_accepted, struct addr *ret_peer);
 /** net_say() - send @bytes bytes; they fit the socket's buffer. */
 void net_say(int fd, size_t bytes);
+/** net_send() - a datagram of one byte to @host:@port. */
+void net_send(int fd, uint32_t host, uint16_t port);
+/** net_receive() - wait for a datagram; who sent it, as seen here, is in @ret_from. */
+void net_receive(int fd, struct addr *ret_from);
 /** net_hear() - wait for @bytes bytes. */
 void net_hear(int fd, size_t bytes);
 /** net_hear_end() - wait for the end of the stream. */
