@@ -64,36 +64,61 @@ static void add_static(const struct nat_build *build, const struct nat_static *s
 	}
 }
 
-/* Whom the mapping is for, in slots FOUND and FOUND + 1. */
-static void find(const struct nat_build *build, const struct nat_tables *t, bool contacted)
+/* Was the source written to through what is in slots KEY and KEY + 1? */
+static size_t add_contacted(const struct nat_build *build, const struct nat_tables *t, size_t to)
 {
 	struct rules *rules = build->rules;
+	size_t chain = rules_add_subchain(rules, "%s_contacted", t->name);
 
-	rules_if_proto(rules, t->proto);
-	rules_load_destination(rules, KEY);
-	rules_load_destination_port(rules, KEY + 1);
-	if (contacted) {
+	for (unsigned int i = 0; i < t->clocks; i++) {
+		rules_add(rules, chain, "who was written to");
+		rules_load_destination(rules, KEY);
+		rules_load_destination_port(rules, KEY + 1);
 		rules_load_source(rules, KEY + 2);
-		rules_if_known(rules, t->contacted, KEY);
+		rules_if_known(rules, t->contacted[i], KEY);
+		rules_goto(rules, to);
 	}
-	rules_if_found(rules, t->in, KEY, FOUND);
-	rules_dnat_slots(rules, FOUND, FOUND + 1);
+	return chain;
+}
+
+/* To the inside endpoint whose mapping it is, if there is one. */
+static size_t add_mapped(const struct nat_build *build, const struct nat_tables *t)
+{
+	struct rules *rules = build->rules;
+	size_t chain = rules_add_subchain(rules, "%s_in", t->name);
+
+	for (unsigned int i = 0; i < t->clocks; i++) {
+		rules_add(rules, chain, "whose port it is");
+		rules_load_destination(rules, KEY);
+		rules_load_destination_port(rules, KEY + 1);
+		rules_if_found(rules, t->in[i], KEY, FOUND);
+		rules_dnat_slots(rules, FOUND, FOUND + 1);
+	}
+	return chain;
 }
 
 static void add_filtering(const struct nat_build *build, const struct nat_tables *t, size_t chain)
 {
 	enum nat_filtering filtering = t->behaviour->filtering;
+	struct rules *rules = build->rules;
+	size_t mapped, to;
 
-	if (filtering != NAT_FILTERING_APDF) {
-		rules_add(build->rules, chain, "%s through a mapping, %s", t->name,
-			  nat_filtering_names[filtering]);
-		rules_if_in(build->rules, build->site->wan);
-		find(build, t, filtering == NAT_FILTERING_ADF);
-	}
+	if (t->in[0] == NAT_NO_TABLE)
+		return;
+	mapped = add_mapped(build, t);
+	to = filtering == NAT_FILTERING_ADF ? add_contacted(build, t, mapped) : mapped;
 	if (t->behaviour->hairpin != NAT_HAIRPIN_OFF) {
-		rules_add(build->rules, chain, "%s hairpin through a mapping", t->name);
-		rules_unless_in(build->rules, build->site->wan);
-		find(build, t, false);
+		rules_add(rules, chain, "%s hairpin", t->name);
+		rules_unless_in(rules, build->site->wan);
+		rules_if_proto(rules, t->proto);
+		rules_goto(rules, mapped);
+	}
+	if (filtering != NAT_FILTERING_APDF) {
+		rules_add(rules, chain, "%s filtering: %s", t->name,
+			  nat_filtering_names[filtering]);
+		rules_if_in(rules, build->site->wan);
+		rules_if_proto(rules, t->proto);
+		rules_goto(rules, to);
 	}
 }
 

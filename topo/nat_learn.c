@@ -37,8 +37,9 @@ static const struct rule_chain learn = {
 struct lesson {
 	struct rules *rules;
 	const struct nat_tables *tables;
-	size_t chain;
+	enum nat_clock clock;
 	int direction;
+	size_t chain;
 	uint64_t timeout_ms;
 };
 
@@ -48,8 +49,8 @@ static void load_external(struct rules *rules, int slot)
 	rules_load_source_port(rules, slot + 1);
 }
 
-/* Of the direction that comes from inside: the side that began the flow is the source
- * of the original direction, the other side that of the reply. */
+/* The inside is the source of the direction that comes from there: the original one, or
+ * the reply's where somebody outside began. */
 static void load_inside(const struct lesson *l, int slot)
 {
 	rules_load_ct(l->rules, slot, NFT_CT_SRC_IP, l->direction);
@@ -61,27 +62,25 @@ static void learn_in(const struct lesson *l)
 	rules_add(l->rules, l->chain, "whose port it is");
 	load_external(l->rules, KEY);
 	load_inside(l, DATA);
-	rules_learn(l->rules, l->tables->in, KEY, DATA, l->timeout_ms);
+	rules_learn(l->rules, l->tables->in[l->clock], KEY, DATA, l->timeout_ms);
 }
 
 static void learn_contacted(const struct lesson *l)
 {
 	rules_add(l->rules, l->chain, "who was written to");
 	load_external(l->rules, KEY);
-	if (l->direction == IP_CT_DIR_ORIGINAL)
-		rules_load_ct(l->rules, KEY + 2, NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL);
-	else
-		rules_load_destination(l->rules, KEY + 2);
-	rules_learn(l->rules, l->tables->contacted, KEY, RULES_NO_SLOT, l->timeout_ms);
+	rules_load_destination(l->rules, KEY + 2);
+	rules_learn(l->rules, l->tables->contacted[l->clock], KEY, RULES_NO_SLOT, l->timeout_ms);
 }
 
 static void learn_used(const struct lesson *l)
 {
 	rules_add(l->rules, l->chain, "that the port is in use");
 	load_external(l->rules, KEY);
-	rules_learn(l->rules, l->tables->used, KEY, RULES_NO_SLOT, l->timeout_ms);
+	rules_learn(l->rules, l->tables->used[l->clock], KEY, RULES_NO_SLOT, l->timeout_ms);
 }
 
+/* Of a hairpinned flow the remote address is the one that was asked for, not where it leads. */
 static void learn_out(const struct lesson *l)
 {
 	rules_add(l->rules, l->chain, "the mapping");
@@ -89,80 +88,93 @@ static void learn_out(const struct lesson *l)
 	if (l->tables->behaviour->mapping == NAT_MAPPING_ADM)
 		rules_load_ct(l->rules, KEY + 2, NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL);
 	load_external(l->rules, DATA);
-	rules_learn(l->rules, l->tables->out, KEY, DATA, l->timeout_ms);
+	rules_learn(l->rules, l->tables->out[l->clock], KEY, DATA, l->timeout_ms);
+}
+
+static uint64_t timeout_ms(const struct nat *nat, const struct nat_tables *t, enum nat_clock clock)
+{
+	const struct nat_timeouts *times = &nat->timeouts;
+	uint32_t opening = times->tcp_syn_sent > times->tcp_syn_received ? times->tcp_syn_sent
+									 : times->tcp_syn_received;
+
+	if (t->proto == IPPROTO_TCP)
+		return MS_PER_S * (clock == NAT_BRIEF ? opening : times->tcp_established);
+	return MS_PER_S * (clock == NAT_BRIEF ? times->udp : times->udp_stream);
 }
 
 static size_t add_lesson(const struct nat_build *build, const struct nat_tables *t, int direction,
-			 const char *state, uint32_t timeout_s)
+			 enum nat_clock clock)
 {
-	struct lesson l = {.rules = build->rules,
-			   .tables = t,
-			   .direction = direction,
-			   .timeout_ms = timeout_s * MS_PER_S};
 	bool answer = direction == IP_CT_DIR_REPLY;
+	struct lesson l = {
+		.rules = build->rules,
+		.tables = t,
+		.clock = clock,
+		.direction = direction,
+		.chain = rules_add_subchain(build->rules, "%s_%s_%s", t->name,
+					    answer ? "answer" : "learn",
+					    clock == NAT_BRIEF ? "brief" : "assured"),
+		.timeout_ms = timeout_ms(build->nat, t, clock),
+	};
 
-	l.chain = rules_add_subchain(build->rules, "%s_%s_%s", t->name, answer ? "answer" : "learn",
-				     state);
-	if (t->in != NAT_NO_TABLE)
+	if (t->in[0] != NAT_NO_TABLE)
 		learn_in(&l);
-	if (t->contacted != NAT_NO_TABLE)
+	if (t->contacted[0] != NAT_NO_TABLE)
 		learn_contacted(&l);
-	if (t->used != NAT_NO_TABLE)
+	if (t->used[0] != NAT_NO_TABLE)
 		learn_used(&l);
 	/* An answer makes no mapping for whom it goes to, where mappings are one for each. */
-	if (t->out != NAT_NO_TABLE && !(answer && t->behaviour->mapping == NAT_MAPPING_ADM))
+	if (t->out[0] != NAT_NO_TABLE && !(answer && t->behaviour->mapping == NAT_MAPPING_ADM))
 		learn_out(&l);
 	return l.chain;
 }
 
-static uint32_t larger(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
-/* Only what came in through a mapping has one to go on. */
-static void if_of_mapping(const struct nat_build *build, const struct nat_tables *t, int direction)
+/* The lessons of one direction, by the flow's state. */
+static size_t add_lessons(const struct nat_build *build, const struct nat_tables *t, int direction)
 {
 	struct rules *rules = build->rules;
+	size_t brief = add_lesson(build, t, direction, NAT_BRIEF);
+	size_t assured, chain;
 
-	rules_if_proto(rules, t->proto);
-	rules_if_ct_direction(rules, (uint8_t)direction);
-	rules_if_ct_status(rules, direction == IP_CT_DIR_ORIGINAL ? IPS_SRC_NAT : IPS_DST_NAT);
-	if (direction == IP_CT_DIR_REPLY) {
-		load_external(rules, KEY);
-		rules_if_known(rules, t->in, KEY);
-	}
+	if (t->clocks == 1)
+		return brief;
+	assured = add_lesson(build, t, direction, NAT_ASSURED);
+	chain = rules_add_subchain(rules, "%s_%s", t->name,
+				   direction == IP_CT_DIR_REPLY ? "answer" : "learn");
+	rules_add(rules, chain, "of a flow that is assured");
+	rules_if_ct_status(rules, IPS_ASSURED);
+	rules_goto(rules, assured);
+	rules_add(rules, chain, "of another flow");
+	rules_goto(rules, brief);
+	return chain;
 }
 
-/* How long depends on what state the flow is in. An address- and port-dependent mapping
- * serves one flow: kept for days after its end, ports would soon run out. What goes through it
- * does not need the entry. */
-static void add_direction(const struct nat_build *build, const struct nat_tables *t, size_t chain,
-			  int direction)
+static void add_outgoing(const struct nat_build *build, const struct nat_tables *t, size_t chain)
 {
-	const struct nat_timeouts *times = &build->nat->timeouts;
-	bool tcp = t->proto == IPPROTO_TCP;
-	uint32_t brief = tcp ? larger(times->tcp_syn_sent, times->tcp_syn_received) : times->udp;
-	uint32_t assured = tcp ? times->tcp_established : times->udp_stream;
-	const char *what = direction == IP_CT_DIR_ORIGINAL ? "went out" : "was answered";
-	size_t to;
+	size_t to = add_lessons(build, t, IP_CT_DIR_ORIGINAL);
 
-	if (t->behaviour->mapping != NAT_MAPPING_APDM) {
-		to = add_lesson(build, t, direction, "assured", assured);
-		rules_add(build->rules, chain, "%s that %s, assured", t->name, what);
-		if_of_mapping(build, t, direction);
-		rules_if_ct_status(build->rules, IPS_ASSURED);
-		rules_goto(build->rules, to);
-	}
-	to = add_lesson(build, t, direction, "brief", brief);
-	rules_add(build->rules, chain, "%s that %s", t->name, what);
-	if_of_mapping(build, t, direction);
+	rules_add(build->rules, chain, "%s that goes out", t->name);
+	rules_if_proto(build->rules, t->proto);
+	rules_if_ct_direction(build->rules, IP_CT_DIR_ORIGINAL);
+	rules_if_ct_status(build->rules, IPS_SRC_NAT);
 	rules_goto(build->rules, to);
 }
 
-static bool remembers(const struct nat_tables *t)
+/* Only what came in through a mapping has one to go on; a static forward has not. */
+static void add_answers(const struct nat_build *build, const struct nat_tables *t, size_t chain)
 {
-	return t->out != NAT_NO_TABLE || t->in != NAT_NO_TABLE || t->used != NAT_NO_TABLE;
+	size_t to = add_lessons(build, t, IP_CT_DIR_REPLY);
+	struct rules *rules = build->rules;
+
+	for (unsigned int i = 0; i < t->clocks; i++) {
+		rules_add(rules, chain, "%s that answers through a mapping", t->name);
+		rules_if_proto(rules, t->proto);
+		rules_if_ct_direction(rules, IP_CT_DIR_REPLY);
+		rules_if_ct_status(rules, IPS_DST_NAT);
+		load_external(rules, KEY);
+		rules_if_known(rules, t->in[i], KEY);
+		rules_goto(rules, to);
+	}
 }
 
 void nat_learn_add(const struct nat_build *build)
@@ -170,7 +182,7 @@ void nat_learn_add(const struct nat_build *build)
 	struct rules *rules = build->rules;
 	size_t chain;
 
-	if (!remembers(&build->protos[0]) && !remembers(&build->protos[1]))
+	if (!nat_tables_remember(&build->protos[0]) && !nat_tables_remember(&build->protos[1]))
 		return;
 	chain = rules_add_chain(rules, &learn);
 	rules_add(rules, chain, "only what comes from inside");
@@ -184,10 +196,10 @@ void nat_learn_add(const struct nat_build *build)
 	for (size_t i = 0; i < NAT_PROTOS; i++) {
 		const struct nat_tables *t = &build->protos[i];
 
-		if (!remembers(t))
+		if (!nat_tables_remember(t))
 			continue;
-		add_direction(build, t, chain, IP_CT_DIR_ORIGINAL);
-		if (t->in != NAT_NO_TABLE)
-			add_direction(build, t, chain, IP_CT_DIR_REPLY);
+		add_outgoing(build, t, chain);
+		if (t->in[0] != NAT_NO_TABLE)
+			add_answers(build, t, chain);
 	}
 }

@@ -27,13 +27,17 @@ static void add_mapping(const struct nat_build *build, const struct nat_tables *
 {
 	struct rules *rules = build->rules;
 
-	rules_add(rules, chain, "the mapping it has, %s", nat_mapping_names[t->behaviour->mapping]);
-	rules_load_source(rules, KEY);
-	rules_load_source_port(rules, KEY + 1);
-	if (t->behaviour->mapping == NAT_MAPPING_ADM)
-		rules_load_ct(rules, KEY + 2, NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL);
-	rules_if_found(rules, t->out, KEY, FOUND);
-	rules_snat_slots(rules, FOUND, t->used == NAT_NO_TABLE ? RULES_NO_SLOT : FOUND + 1);
+	for (unsigned int i = 0; i < t->clocks; i++) {
+		rules_add(rules, chain, "the mapping it has, %s",
+			  nat_mapping_names[t->behaviour->mapping]);
+		rules_load_source(rules, KEY);
+		rules_load_source_port(rules, KEY + 1);
+		if (t->behaviour->mapping == NAT_MAPPING_ADM)
+			rules_load_ct(rules, KEY + 2, NFT_CT_DST_IP, IP_CT_DIR_ORIGINAL);
+		rules_if_found(rules, t->out[i], KEY, FOUND);
+		rules_snat_slots(rules, FOUND,
+				 t->used[0] == NAT_NO_TABLE ? RULES_NO_SLOT : FOUND + 1);
+	}
 }
 
 /* Which address of the pool, for a mapping that is to be made. */
@@ -64,7 +68,7 @@ static size_t add_proto(const struct nat_build *build, const struct nat_tables *
 {
 	size_t chain = rules_add_subchain(build->rules, "%s", t->name);
 
-	if (t->out != NAT_NO_TABLE)
+	if (t->out[0] != NAT_NO_TABLE)
 		add_mapping(build, t, chain);
 	if (t->block != NAT_NO_TABLE)
 		nat_blocks_add(build, t, chain);

@@ -56,7 +56,8 @@ static void translate_if_free(const struct ports *p)
 {
 	if (p->tables->reserved != NAT_NO_TABLE)
 		rules_unless_known(p->rules, p->tables->reserved, 1);
-	rules_unless_known(p->rules, p->tables->used, 0);
+	for (unsigned int i = 0; i < p->tables->clocks; i++)
+		rules_unless_known(p->rules, p->tables->used[i], 0);
 	rules_snat_slots(p->rules, 0, 1);
 }
 
@@ -157,7 +158,11 @@ static void add_blocks(const struct ports *p, size_t chain)
 
 void nat_blocks_add(const struct nat_build *build, const struct nat_tables *tables, size_t chain)
 {
-	rules_add(build->rules, chain, "a block for an inside address that has none");
+	size_t next = rules_add_subchain(build->rules, "%s_blocks", tables->name);
+
+	rules_add(build->rules, chain, "give a block");
+	rules_jump(build->rules, next);
+	rules_add(build->rules, next, "a block for an inside address that has none");
 	rules_load_source(build->rules, 0);
 	rules_unless_known(build->rules, tables->block, 0);
 	rules_load_number(build->rules, BLOCK, NFT_NG_INCREMENTAL, 0, blocks(build->nat));
@@ -190,7 +195,7 @@ void nat_ports_add(const struct nat_build *build, const struct nat_tables *table
 		rules_snat(p.rules, p.external);
 		return;
 	}
-	if (tables->used == NAT_NO_TABLE) {
+	if (tables->used[0] == NAT_NO_TABLE) {
 		rules_add(p.rules, chain, "a random port for each connection");
 		rules_snat_random(p.rules, p.external, p.nat->port_min, p.nat->port_max);
 		return;

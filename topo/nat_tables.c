@@ -41,8 +41,21 @@ static bool needs_out(const struct nat *nat, const struct nat_behaviour *b)
 static size_t add_set(struct rules *rules, const struct nat_tables *t, const char *name,
 		      struct rule_set set)
 {
-	(void)snprintf(set.name, sizeof(set.name), "%s_%s", t->name, name);
+	(void)snprintf(set.name, sizeof(set.name), "%.3s_%s", t->name, name);
 	return rules_add_set(rules, &set);
+}
+
+/* A set that rules teach, for each clock. */
+static void add_clocks(struct rules *rules, const struct nat_tables *t, const char *name,
+		       struct rule_set set, size_t ret[static NAT_CLOCKS])
+{
+	char assured[RULES_NAME_MAX - 8];
+
+	set.timeout = true;
+	ret[NAT_BRIEF] = add_set(rules, t, name, set);
+	(void)snprintf(assured, sizeof(assured), "%s_assured", name);
+	if (t->clocks > NAT_ASSURED)
+		ret[NAT_ASSURED] = add_set(rules, t, assured, set);
 }
 
 static void add_reserved(struct rules *rules, const struct nat *nat, struct nat_tables *t)
@@ -65,49 +78,64 @@ static void add_reserved(struct rules *rules, const struct nat *nat, struct nat_
 	}
 }
 
-void nat_tables_add(struct rules *rules, const struct nat *nat, uint8_t proto,
-		    struct nat_tables *ret_tables)
+/* The flows of an address- and port-dependent mapping have one clock: it serves a single
+ * one, and kept for days after its end, ports would soon run out. What goes through it does not
+ * need the entry. */
+static struct nat_tables no_tables(const struct nat *nat, uint8_t proto)
 {
 	const struct nat_behaviour *b = proto == IPPROTO_TCP ? &nat->tcp : &nat->udp;
 	struct nat_tables t = {.proto = proto,
 			       .name = proto == IPPROTO_TCP ? "tcp" : "udp",
 			       .behaviour = b,
-			       .out = NAT_NO_TABLE,
-			       .in = NAT_NO_TABLE,
-			       .used = NAT_NO_TABLE,
-			       .contacted = NAT_NO_TABLE,
+			       .clocks = b->mapping == NAT_MAPPING_APDM ? 1 : NAT_CLOCKS,
 			       .reserved = NAT_NO_TABLE,
 			       .block = NAT_NO_TABLE,
 			       .destinations = NAT_NO_TABLE};
 
+	for (int i = 0; i < NAT_CLOCKS; i++) {
+		t.out[i] = NAT_NO_TABLE;
+		t.in[i] = NAT_NO_TABLE;
+		t.used[i] = NAT_NO_TABLE;
+		t.contacted[i] = NAT_NO_TABLE;
+	}
+	return t;
+}
+
+void nat_tables_add(struct rules *rules, const struct nat *nat, uint8_t proto,
+		    struct nat_tables *ret_tables)
+{
+	static const struct rule_set eim = {.key = {ENDPOINT}, .data = {ENDPOINT}};
+	static const struct rule_set adm = {.key = {ENDPOINT, ADDR}, .data = {ENDPOINT}};
+	static const struct rule_set in = {.key = {ENDPOINT}, .data = {ENDPOINT}};
+	static const struct rule_set used = {.key = {ENDPOINT}};
+	static const struct rule_set contacted = {.key = {ENDPOINT, ADDR}};
+	static const struct rule_set block = {.key = {ADDR}, .data = {RULE_FIELD_NUMBER}};
+	static const struct rule_set destinations = {.key = {ENDPOINT}, .transient = true};
+	struct nat_tables t = no_tables(nat, proto);
+	const struct nat_behaviour *b = t.behaviour;
+
 	if (needs_out(nat, b) && b->mapping == NAT_MAPPING_EIM)
-		t.out = add_set(
-			rules, &t, "out_eim",
-			(struct rule_set){.key = {ENDPOINT}, .data = {ENDPOINT}, .timeout = true});
+		add_clocks(rules, &t, "out_eim", eim, t.out);
 	if (needs_out(nat, b) && b->mapping == NAT_MAPPING_ADM)
-		t.out = add_set(rules, &t, "out_adm",
-				(struct rule_set){.key = {ENDPOINT, ADDR},
-						  .data = {ENDPOINT},
-						  .timeout = true});
+		add_clocks(rules, &t, "out_adm", adm, t.out);
 	if (needs_in(b))
-		t.in = add_set(
-			rules, &t, "in",
-			(struct rule_set){.key = {ENDPOINT}, .data = {ENDPOINT}, .timeout = true});
+		add_clocks(rules, &t, "in", in, t.in);
 	if (!is_kernels_own(b)) {
-		t.used = add_set(rules, &t, "used",
-				 (struct rule_set){.key = {ENDPOINT}, .timeout = true});
+		add_clocks(rules, &t, "used", used, t.used);
 		add_reserved(rules, nat, &t);
 	}
 	if (b->filtering == NAT_FILTERING_ADF)
-		t.contacted = add_set(rules, &t, "contacted",
-				      (struct rule_set){.key = {ENDPOINT, ADDR}, .timeout = true});
+		add_clocks(rules, &t, "contacted", contacted, t.contacted);
 	if (b->allocation == NAT_ALLOCATION_BLOCK)
-		t.block = add_set(rules, &t, "block",
-				  (struct rule_set){.key = {ADDR}, .data = {RULE_FIELD_NUMBER}});
+		t.block = add_set(rules, &t, "block", block);
 	if (nat->limits.flows_per_destination)
-		t.destinations = add_set(rules, &t, "destinations",
-					 (struct rule_set){.key = {ENDPOINT}, .transient = true});
+		t.destinations = add_set(rules, &t, "destinations", destinations);
 	*ret_tables = t;
+}
+
+bool nat_tables_remember(const struct nat_tables *tables)
+{
+	return tables->out[0] != NAT_NO_TABLE || tables->used[0] != NAT_NO_TABLE;
 }
 
 bool nat_tables_is_exclusive(const struct nat_tables *tables)

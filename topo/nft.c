@@ -65,6 +65,80 @@ int nft_remove(int netns, const char *table, struct error *err)
 	return nft_batch_send(batch, netns, err);
 }
 
+static char *read_chain(const struct rules *rules, size_t chain)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+
+	if (!to)
+		return NULL;
+	rules_print_chain(rules, chain, to);
+	(void)fclose(to);
+	return text;
+}
+
+/* Two chains are the same if they read the same. */
+static bool goes_on(const struct nft_change *change, size_t chain)
+{
+	size_t to = rules_find_chain(change->to, change->from->chains[chain].name);
+	cleanup_free char *before = NULL, *after = NULL;
+
+	if (change->forget || to == SIZE_MAX || !rules_counts(change->from, chain))
+		return false;
+	before = read_chain(change->from, chain);
+	after = read_chain(change->to, to);
+	return before && after && strcmp(before, after) == 0;
+}
+
+/* What was, goes, as far as it does not go on. */
+static void put_end(struct nft_batch *batch, const struct nft_change *change)
+{
+	const struct rules *from = change->from;
+	const struct rules *to = change->to;
+
+	for (size_t i = 0; i < from->n_chains; i++)
+		if (!goes_on(change, i))
+			nft_batch_no_rules(batch, from->table, from->chains[i].name);
+	for (size_t i = 0; i < from->n_chains; i++)
+		if (rules_find_chain(to, from->chains[i].name) == SIZE_MAX)
+			nft_batch_no_chain(batch, from->table, from->chains[i].name);
+	for (size_t i = 0; i < from->n_sets; i++) {
+		if (rules_find_set(to, from->sets[i].name) == SIZE_MAX)
+			nft_batch_no_set(batch, from, i);
+		else if (change->forget || from->sets[i].transient)
+			nft_batch_no_elements(batch, from, i);
+	}
+}
+
+static bool is_there(const struct nft_change *change, const struct rule *rule)
+{
+	size_t from = rules_find_chain(change->from, change->to->chains[rule->chain].name);
+
+	return from != SIZE_MAX && goes_on(change, from);
+}
+
+int nft_change(int netns, const struct nft_change *change, struct error *err)
+{
+	cleanup_with(nft_batch_free) struct nft_batch *batch = nft_batch_new();
+	const struct rules *to = change->to;
+
+	if (!batch || !rules_ok(change->from) || !rules_ok(to))
+		return error_sys(err, ENOMEM, "nft table %s", to->table);
+	nft_batch_table(batch, to->table, false);
+	put_end(batch, change);
+	put_frame(batch, to);
+	for (size_t i = 0; i < to->n_sets; i++)
+		if (has_elements(to, i))
+			nft_batch_elements(batch, to, i);
+	for (size_t i = 0; i < to->n_rules; i++)
+		if (!is_there(change, &to->rules[i]))
+			nft_batch_rule(batch, to, i);
+	if (change->gate)
+		nft_batch_no_table(batch, change->gate);
+	return nft_batch_send(batch, netns, err);
+}
+
 /* Writes the request for a counter into @buf. */
 static int ask_counter(char *buf, const char *table, const char *name)
 {

@@ -43,7 +43,7 @@ struct nft_change {
  * nft_change() - change a table's rules, all at once or not at all
  *
  * Counters go on, and so do the entries of the sets that both have, but for
- * transient ones, and the count of a chain of numbers that did not change.
+ * transient ones. A chain that counts up numbers goes on where it did not change.
  *
  * Return: as nft_apply().
  */
@@ -70,12 +70,11 @@ struct nft_entry {
 
 /**
  * nft_entries() - read a set
- * @take: called with each entry; a negative value ends it
+ * @ret_entries: the caller's to free; NULL when there are none
  *
- * Return: 0, what @take returned, or -errno (-ENOENT: there is no such set).
+ * Return: 0, or -errno (-ENOENT: there is no such set).
  */
-int nft_entries(int netns, const char *table, const char *set,
-		int (*take)(const struct nft_entry *entry, void *arg), void *arg,
-		struct error *err);
+int nft_entries(int netns, const char *table, const char *set, struct nft_entry **ret_entries,
+		size_t *ret_n, struct error *err);
 
 #endif

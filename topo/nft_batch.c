@@ -226,6 +226,21 @@ void nft_batch_set(struct nft_batch *batch, const struct rules *rules, size_t i)
 	end(batch);
 }
 
+void nft_batch_no_set(struct nft_batch *batch, const struct rules *rules, size_t i)
+{
+	struct nlmsghdr *h =
+		begin(batch, NFT_MSG_DELSET, 0, "end of nft set %s", rules->sets[i].name);
+	struct nftnl_set *s = h ? name_set(rules, i) : NULL;
+
+	if (!s) {
+		batch->failed = true;
+		return;
+	}
+	nftnl_set_nlmsg_build_payload(h, s);
+	nftnl_set_free(s);
+	end(batch);
+}
+
 void nft_batch_no_elements(struct nft_batch *batch, const struct rules *rules, size_t i)
 {
 	struct nlmsghdr *h =

@@ -27,6 +27,8 @@ void nft_batch_no_table(struct nft_batch *batch, const char *table);
 void nft_batch_counter(struct nft_batch *batch, const char *table, const char *name);
 /** nft_batch_set() - make set @i, unless it is there. */
 void nft_batch_set(struct nft_batch *batch, const struct rules *rules, size_t i);
+/** nft_batch_no_set() - delete set @i, which no rule uses. */
+void nft_batch_no_set(struct nft_batch *batch, const struct rules *rules, size_t i);
 /** nft_batch_no_elements() - empty set @i. */
 void nft_batch_no_elements(struct nft_batch *batch, const struct rules *rules, size_t i);
 /** nft_batch_elements() - put what set @i has from the beginning into it. */

@@ -11,10 +11,12 @@
 #include "topo/router.h"
 
 #include "base/cleanup.h"
+#include "topo/conntrack.h"
 #include "topo/nat_rules.h"
 #include "topo/nft.h"
-
-#include <string.h>
+#include "topo/router_state.h"
+#include "topo/sysctl.h"
+#include "topo/topo_check.h"
 
 struct router {
 	struct topo_node node;
@@ -81,4 +83,102 @@ int router_apply(const struct router *router, int netns, struct error *err)
 
 	make_rules(router, &router->nat, &router->external, &rules);
 	return nft_apply(netns, &rules, err);
+}
+
+static int write_sysctls(const struct nat *nat, int netns, struct error *err)
+{
+	cleanup_close int proc = sysctl_open_proc(err);
+
+	return proc < 0 ? proc : sysctl_apply(netns, proc, TOPO_NAT, nat, err);
+}
+
+static int forget_flows(int netns, struct error *err)
+{
+	struct conntrack *watch;
+	int r = conntrack_open(netns, &watch, err);
+
+	if (r < 0)
+		return r;
+	r = conntrack_flush(watch, err);
+	conntrack_close(watch);
+	return r;
+}
+
+static int shut_gate(int netns, struct error *err)
+{
+	cleanup_with(rules_done) struct rules rules;
+
+	nat_gate_rules(&rules);
+	return nft_apply(netns, &rules, err);
+}
+
+static int exchange_rules(const struct router *router, int netns, const struct nat *nat,
+			  const struct addr *external, bool forget, struct error *err)
+{
+	cleanup_with(rules_done) struct rules from, to;
+	struct nft_change change = {
+		.from = &from, .to = &to, .forget = forget, .gate = NAT_GATE_TABLE};
+
+	make_rules(router, &router->nat, &router->external, &from);
+	make_rules(router, nat, external, &to);
+	return nft_change(netns, &change, err);
+}
+
+static bool is_own(const struct router *router, const struct addr *addr)
+{
+	for (size_t i = 0; i < router->node.n_others; i++)
+		if (addr_same_host(&router->node.others[i], addr))
+			return true;
+	return addr_same_host(&router->node.external, addr);
+}
+
+static int check_change(const struct router *router, const struct nat *nat,
+			const struct addr *external, struct error *err)
+{
+	char text[ADDR_TEXT_MAX];
+	int r = nat_check(nat, err);
+
+	if (!r)
+		r = topo_check_addresses(&router->node, nat, err);
+	if (!r && !is_own(router, external))
+		r = error_set(err, EINVAL, "%s is no address of this NAT",
+			      addr_format_host(external, text));
+	if (!r && is_static(nat, external))
+		r = error_set(err, EINVAL, "%s is one machine's alone",
+			      addr_format_host(external, text));
+	return r;
+}
+
+int router_change(struct router *router, int netns, const struct topo_nat_change *change,
+		  struct error *err)
+{
+	struct addr external = change->external ? *change->external : router->external;
+	struct nat nat = *change->nat;
+	int r = check_change(router, &nat, &external, err);
+
+	if (!r)
+		r = shut_gate(netns, err);
+	if (r < 0)
+		return r;
+	if (change->forget)
+		r = forget_flows(netns, err);
+	if (!r)
+		r = write_sysctls(&nat, netns, err);
+	if (!r)
+		r = exchange_rules(router, netns, &nat, &external, change->forget, err);
+	if (r < 0) {
+		/* What was stays in force; the error that is told is the first one. */
+		(void)write_sysctls(&router->nat, netns, NULL);
+		(void)nft_remove(netns, NAT_GATE_TABLE, NULL);
+		return r;
+	}
+	router->nat = nat;
+	router->external = external;
+	return 0;
+}
+
+int router_state(const struct router *router, int netns, struct topo_nat_state *ret_state,
+		 struct error *err)
+{
+	return router_state_read(&router->nat, netns, ret_state, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "topo/rules.h"
 
+#include <linux/netfilter/nf_tables.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,4 +139,35 @@ size_t rules_fields(const enum rule_field *fields)
 	while (fields[n] != RULE_FIELD_NONE)
 		n++;
 	return n;
+}
+
+bool rules_counts(const struct rules *rules, size_t chain)
+{
+	for (size_t i = 0; i < rules->n_rules; i++) {
+		const struct rule *rule = &rules->rules[i];
+
+		for (size_t j = 0; rule->chain == chain && j < rule->n_steps; j++) {
+			const struct rule_step *step = &rules->steps[rule->first_step + j];
+
+			if (step->kind == RULE_NUMBER && step->op == NFT_NG_INCREMENTAL)
+				return true;
+		}
+	}
+	return false;
+}
+
+size_t rules_find_chain(const struct rules *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->n_chains; i++)
+		if (strcmp(rules->chains[i].name, name) == 0)
+			return i;
+	return SIZE_MAX;
+}
+
+size_t rules_find_set(const struct rules *rules, const char *name)
+{
+	for (size_t i = 0; i < rules->n_sets; i++)
+		if (strcmp(rules->sets[i].name, name) == 0)
+			return i;
+	return SIZE_MAX;
 }

@@ -202,5 +202,14 @@ size_t rules_fields(const enum rule_field *fields);
  * For tests and for people; the steps read as "nft --debug=netlink" shows them.
  */
 void rules_print(const struct rules *rules, FILE *to);
+/** rules_print_chain() - one chain of it. */
+void rules_print_chain(const struct rules *rules, size_t chain, FILE *to);
+
+/** rules_counts() - does @chain count up numbers? It begins anew when its rules do. */
+bool rules_counts(const struct rules *rules, size_t chain);
+/** rules_find_chain() - the chain of that name, or SIZE_MAX. */
+size_t rules_find_chain(const struct rules *rules, const char *name);
+/** rules_find_set() - the set of that name, or SIZE_MAX. */
+size_t rules_find_set(const struct rules *rules, const char *name);
 
 #endif

@@ -237,6 +237,20 @@ static void print_set(const struct rules *rules, size_t set, FILE *to)
 	}
 }
 
+void rules_print_chain(const struct rules *rules, size_t chain, FILE *to)
+{
+	const struct rule_chain *c = &rules->chains[chain];
+
+	(void)fprintf(to, "  chain %s", c->name);
+	if (c->type)
+		(void)fprintf(to, ": %s hook %s priority %d", c->type, NAME_OF(hook_names, c->hook),
+			      c->priority);
+	(void)fputc('\n', to);
+	for (size_t i = 0; i < rules->n_rules; i++)
+		if (rules->rules[i].chain == chain)
+			print_rule(rules, &rules->rules[i], to);
+}
+
 void rules_print(const struct rules *rules, FILE *to)
 {
 	(void)fprintf(to, "table ip %s\n", rules->table);
@@ -244,16 +258,6 @@ void rules_print(const struct rules *rules, FILE *to)
 		(void)fprintf(to, "  counter %s\n", rules->counters[i]);
 	for (size_t i = 0; i < rules->n_sets; i++)
 		print_set(rules, i, to);
-	for (size_t i = 0; i < rules->n_chains; i++) {
-		const struct rule_chain *chain = &rules->chains[i];
-
-		(void)fprintf(to, "  chain %s", chain->name);
-		if (chain->type)
-			(void)fprintf(to, ": %s hook %s priority %d", chain->type,
-				      NAME_OF(hook_names, chain->hook), chain->priority);
-		(void)fputc('\n', to);
-		for (size_t j = 0; j < rules->n_rules; j++)
-			if (rules->rules[j].chain == i)
-				print_rule(rules, &rules->rules[j], to);
-	}
+	for (size_t i = 0; i < rules->n_chains; i++)
+		rules_print_chain(rules, i, to);
 }

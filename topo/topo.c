@@ -454,6 +454,31 @@ int topo_counter(const struct topo *topo, size_t node, const char *name, uint64_
 	return nft_counter(topo->netns[node], NAT_RULES_TABLE, name, ret_packets, ret_bytes, err);
 }
 
+static struct router *router_of(const struct topo *topo, size_t node, struct error *err)
+{
+	struct router *router = node < topo->n_nodes ? topo->routers[node] : NULL;
+
+	if (!router)
+		(void)error_set(err, EINVAL, "node %zu is no NAT", node);
+	return router;
+}
+
+int topo_nat_change(struct topo *topo, size_t node, const struct topo_nat_change *change,
+		    struct error *err)
+{
+	struct router *router = router_of(topo, node, err);
+
+	return router ? router_change(router, topo->netns[node], change, err) : -EINVAL;
+}
+
+int topo_nat_state(const struct topo *topo, size_t node, struct topo_nat_state *ret_state,
+		   struct error *err)
+{
+	const struct router *router = router_of(topo, node, err);
+
+	return router ? router_state(router, topo->netns[node], ret_state, err) : -EINVAL;
+}
+
 int topo_link_bytes(const struct topo *topo, size_t link, int end, uint64_t *ret_rx,
 		    uint64_t *ret_tx, struct error *err)
 {
