@@ -119,11 +119,13 @@ static void add_no_simultaneous_open(const struct nat_build *build, size_t chain
 	rules_drop(rules);
 }
 
+/* A flow is new until it is answered, but only its first packet has not been let through
+ * yet; the others must not be refused because somebody else's was. */
 static void limit(const struct nat_build *build, size_t chain, const char *what)
 {
 	rules_add(build->rules, chain, "limit: %s", what);
 	rules_unless_in(build->rules, build->site->wan);
-	rules_if_ct_state(build->rules, CT_NEW);
+	rules_unless_ct_status(build->rules, IPS_CONFIRMED);
 }
 
 static void beyond(struct rules *rules)

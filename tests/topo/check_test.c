@@ -67,6 +67,15 @@ static void assert_refused(const struct sample *s, const char *words)
 	cr_assert(strstr(err.text, words), "'%s' does not say '%s'", err.text, words);
 }
 
+static void assert_accepted(const struct sample *s)
+{
+	struct topo_index index;
+	struct error err = {0};
+
+	cr_assert_eq(topo_check(&s->spec, &index, &err), 0, "%s", err.text);
+	topo_index_done(&index);
+}
+
 Test(topo_check, accepts_a_good_topology_and_indexes_it)
 {
 	struct topo_index index;
@@ -140,6 +149,46 @@ Test(topo_check, refuses_a_nat_whose_wan_is_not_there)
 	make_sample(&s);
 	s.nodes[NAT0].external = V4(198, 51, 100, 2);
 	assert_refused(&s, "nat0: the external address is not that of interface wan");
+}
+
+Test(topo_check, refuses_a_nat_without_the_addresses_it_needs)
+{
+	struct nat nat = nat_preset_find("linux")->nat;
+	struct sample s;
+
+	make_sample(&s);
+	s.nodes[NAT0].nat = &nat;
+	nat.addresses = 2;
+	assert_refused(&s, "nat0: a pool of 2 addresses and 0 one-to-one machines need 1 further");
+	s.nodes[NAT0].others[0] = V4(198, 51, 100, 2);
+	s.nodes[NAT0].n_others = 1;
+	assert_accepted(&s);
+
+	nat.statics[0] = (struct nat_static){V4(10, 0, 0, 2), V4(198, 51, 100, 3)};
+	nat.n_statics = 1;
+	assert_refused(&s, "nat0: 198.51.100.3 is to be one machine's, but is none of the further");
+	s.nodes[NAT0].others[1] = V4(198, 51, 100, 3);
+	s.nodes[NAT0].n_others = 2;
+	assert_accepted(&s);
+}
+
+Test(topo_check, refuses_further_addresses_that_are_none)
+{
+	struct sample s;
+
+	make_sample(&s);
+	s.nodes[NAT0].n_others = 1;
+	assert_refused(&s, "nat0: further address 0 is not IPv4");
+	s.nodes[NAT0].others[0] = V4(198, 51, 100, 1);
+	assert_refused(&s, "nat0: 198.51.100.1 is there twice");
+	s.nodes[NAT0].others[0] = s.nodes[NAT0].others[1] = V4(198, 51, 100, 2);
+	s.nodes[NAT0].n_others = 2;
+	assert_refused(&s, "nat0: 198.51.100.2 is there twice");
+	s.nodes[NAT0].n_others = TOPO_OTHERS_MAX + 1;
+	assert_refused(&s, "nat0: 33 further addresses are more than 32");
+	s.nodes[NAT0].n_others = 0;
+	s.nodes[FN0].n_others = 1;
+	assert_refused(&s, "fn0: further addresses are a NAT's");
 }
 
 Test(topo_check, refuses_links_to_nowhere)

@@ -139,7 +139,25 @@ size_t world_add_function(struct world *world, const struct nat *nat)
 
 size_t world_add_neighbour(struct world *world, size_t nat_node)
 {
-	return add_inside(world, "neighbour", nat_node, "lan1", 0x0aff0002U);
+	size_t i = world->n_neighbours++;
+	char name[TOPO_NAME_MAX], lan[TOPO_IFNAME_MAX];
+
+	(void)snprintf(name, sizeof(name), "neighbour%zu", i);
+	(void)snprintf(lan, sizeof(lan), "lan%u", (unsigned)i % 1000 + 1);
+	return add_inside(world, name, nat_node, lan, WORLD_NEIGHBOUR_ADDR(i));
+}
+
+void world_add_external(struct world *world, size_t nat_node, uint32_t addr)
+{
+	struct topo_node *node = &world->spec.nodes[nat_node];
+
+	node->others[node->n_others++] = addr_v4(addr, 0);
+	for (size_t i = 0; i < world->spec.n_links; i++) {
+		const struct topo_link *link = &world->spec.links[i];
+
+		if (link->ends[0].node == nat_node && link->ends[1].node == 0)
+			add_host_route(world, 0, link->ends[1].ifname, addr);
+	}
 }
 
 size_t world_add_host(struct world *world, const char *name, uint32_t addr)

@@ -13,6 +13,8 @@
 #define WORLD_FUNCTION_ADDR(i) \
 	(0x0a000002U + ((uint32_t)(i) / 250 << 16) + ((uint32_t)(i) % 250 << 8))
 #define WORLD_NAT_ADDR(i) (0xc6336401U + (uint32_t)(i))
+/* Neighbour i of all has 10.255.i.2. */
+#define WORLD_NEIGHBOUR_ADDR(i) (0x0aff0002U + ((uint32_t)(i) << 8))
 /* 203.0.113.80, the one public host of most tests */
 #define WORLD_SEED_ADDR 0xcb007150U
 
@@ -21,6 +23,7 @@ struct world {
 	struct topo *topo;
 	size_t nodes_room, links_room, routes_room;
 	size_t n_functions;
+	size_t n_neighbours;
 	size_t n_internet_ends;
 };
 
@@ -31,8 +34,10 @@ void world_done(struct world *world);
 
 /** world_add_function() - a function behind a NAT of its own. Return: its node; the NAT's is one less. */
 size_t world_add_function(struct world *world, const struct nat *nat);
-/** world_add_neighbour() - one more function behind the NAT @nat_node: at 10.255.0.2. Return: its node. */
+/** world_add_neighbour() - one more function behind the NAT @nat_node. Return: its node. */
 size_t world_add_neighbour(struct world *world, size_t nat_node);
+/** world_add_external() - one more external address of the NAT @nat_node, routed to it. */
+void world_add_external(struct world *world, size_t nat_node, uint32_t addr);
 /** world_add_host() - a host on the public side, at @addr whatever it is. Return: its node. */
 size_t world_add_host(struct world *world, const char *name, uint32_t addr);
 /** world_add_route() - one more route. */
