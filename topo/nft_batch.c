@@ -171,8 +171,11 @@ static uint32_t type_of(const enum rule_field *fields)
 	return type;
 }
 
+/* A field that is a key by itself is as long as it is; several take a register each. */
 static uint32_t bytes_of(const enum rule_field *fields)
 {
+	if (fields[0] == RULE_FIELD_PORT && fields[1] == RULE_FIELD_NONE)
+		return sizeof(uint16_t);
 	return (uint32_t)rules_fields(fields) * 4;
 }
 

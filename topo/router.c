@@ -160,10 +160,9 @@ int router_change(struct router *router, int netns, const struct topo_nat_change
 		r = shut_gate(netns, err);
 	if (r < 0)
 		return r;
-	if (change->forget)
+	r = write_sysctls(&nat, netns, err);
+	if (r == 0 && change->forget)
 		r = forget_flows(netns, err);
-	if (!r)
-		r = write_sysctls(&nat, netns, err);
 	if (!r)
 		r = exchange_rules(router, netns, &nat, &external, change->forget, err);
 	if (r < 0) {

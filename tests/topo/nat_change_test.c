@@ -200,6 +200,33 @@ Test(nat_change, counting_goes_on_over_a_change)
 	userns_test(count_goes_on, NULL, TIMEOUT_MS);
 }
 
+/* Nor are blocks given anew that somebody has. */
+static void blocks_go_on(void *arg)
+{
+	struct nat_behaviour b = {NAT_MAPPING_EIM, NAT_FILTERING_EIF, NAT_ALLOCATION_BLOCK,
+				  NAT_CONFLICT_RANDOM, NAT_HAIRPIN_OFF};
+	struct nat nat = natlab_nat(b);
+	struct addr fn, neighbour;
+	struct natlab l;
+
+	(void)arg;
+	natlab_make(&l, &nat);
+	fn = natlab_udp(&l, natlab_socket(&l, l.fn, SOCK_DGRAM, 5000), l.seed, NATLAB_SEED, 80);
+	nat.unsolicited = NAT_UNSOLICITED_RST;
+	natlab_change(&l, &nat, NULL, false);
+	neighbour = natlab_udp(&l, natlab_socket(&l, l.neighbour, SOCK_DGRAM, 5000), l.seed,
+			       NATLAB_SEED, 80);
+	USERNS_CHECK((uint32_t)(fn.port - nat.port_min) / nat.block_size == 0 &&
+			     (uint32_t)(neighbour.port - nat.port_min) / nat.block_size == 1,
+		     "ports %u and %u", fn.port, neighbour.port);
+	natlab_done(&l);
+}
+
+Test(nat_change, a_block_stays_one_machines_over_a_change)
+{
+	userns_test(blocks_go_on, NULL, TIMEOUT_MS);
+}
+
 static void full_and_not(void *arg)
 {
 	struct nat nat = natlab_nat(cone(NAT_FILTERING_EIF));

@@ -5,11 +5,9 @@
 #include "tests/support/userns.h"
 #include "tests/topo/natlab.h"
 #include "tests/topo/net.h"
-#include "topo/ns.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -273,41 +271,6 @@ static void crossing_syns(void *arg)
 Test(nat_guards, a_simultaneous_open_passes)
 {
 	userns_test(crossing_syns, NULL, TIMEOUT_MS);
-}
-
-/* A bare SYN where a SYN went out; then the SYN-ACK of an ordinary open. */
-static void no_crossing_syns(void *arg)
-{
-	struct addr from = addr_v4(NATLAB_SEED, 80), to = addr_v4(NATLAB_NAT, 5000);
-	struct nat nat = *world_preset("lambda");
-	struct error err = {0};
-	struct natlab l;
-	int fd, raw, accepted;
-
-	(void)arg;
-	nat.simultaneous_open = false;
-	natlab_make(&l, &nat);
-	/* Nobody is there yet: its reset must not end the attempt. */
-	raw = ns_socket(netns(&l, l.seed), AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_TCP, &err);
-	USERNS_CHECK(raw >= 0, "%s", err.text);
-	fd = natlab_socket(&l, l.seed, SOCK_STREAM, 80);
-	net_begin(fd, NATLAB_NAT, 5000);
-	world_expect_packets(&l.world, l.nat, TOPO_COUNTER_UNSOLICITED, 1);
-	/* Both are in SYN_SENT; the seed's answer to fn's SYN is a SYN-ACK, which passes, but its
-	 * own SYN does not. */
-	(void)close(fd);
-	fd = net_connect(netns(&l, l.fn), 5000, net_listen(netns(&l, l.seed), 80), NATLAB_SEED, 80,
-			 &accepted, NULL);
-	net_raw_tcp(raw, &from, &to, TH_SYN);
-	world_expect_packets(&l.world, l.nat, TOPO_COUNTER_UNSOLICITED, 2);
-	net_say(accepted, 100);
-	net_hear(fd, 100);
-	natlab_done(&l);
-}
-
-Test(nat_guards, without_simultaneous_open_no_syn_comes_in)
-{
-	userns_test(no_crossing_syns, NULL, TIMEOUT_MS);
 }
 
 /* A flow that the NAT has forgotten goes on where it is picked up in its middle; else

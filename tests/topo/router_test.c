@@ -313,6 +313,35 @@ Test(router, two_functions_open_simultaneously_through_strict_tracking)
 	userns_test(simultaneous_open, (char[]){"linux"}, TIMEOUT_MS);
 }
 
+/* Both have sent a SYN, and neither gets the other's; a connection that one side only begins
+ * is none of this. */
+static void no_simultaneous_open(void *arg)
+{
+	struct nat nat = *world_preset("lambda");
+	int a, b, accepted;
+	struct pair p;
+
+	(void)arg;
+	nat.simultaneous_open = false;
+	make_pair(&p, &nat);
+	a = net_socket(netns(&p, p.fn0), SOCK_STREAM, 5000);
+	b = net_socket(netns(&p, p.fn1), SOCK_STREAM, 5000);
+	net_begin(a, WORLD_NAT_ADDR(1), 5000);
+	expect_unsolicited(&p, p.fn1, 1);
+	net_begin(b, WORLD_NAT_ADDR(0), 5000);
+	expect_unsolicited(&p, p.fn0, 1);
+	USERNS_CHECK(net_is_silent(a) && net_is_silent(b), "it came in");
+	(void)net_connect(netns(&p, p.fn0), 6000, net_listen(netns(&p, p.seed), 80),
+			  WORLD_SEED_ADDR, 80, &accepted, NULL);
+	expect_leaks(&p, 0);
+	world_done(&p.world);
+}
+
+Test(router, two_functions_do_not_open_simultaneously_where_that_is_refused)
+{
+	userns_test(no_simultaneous_open, NULL, TIMEOUT_MS);
+}
+
 /* fn1 opens its NAT from its listening port, gives that socket up, and a while
  * later fn0 connects: the listener's answer has another initial sequence number,
  * which strict tracking holds for invalid once it has left the window. */
