@@ -29,7 +29,6 @@
 #define SEED_UP 0x9e3779b9U
 
 struct ports {
-	const struct nat_build *build;
 	struct rules *rules;
 	const struct nat *nat;
 	const struct nat_tables *tables;
@@ -186,8 +185,7 @@ void nat_ports_add(const struct nat_build *build, const struct nat_tables *table
 		   size_t index)
 {
 	const struct nat_behaviour *b = tables->behaviour;
-	struct ports p = {build, build->rules, build->nat, tables, &build->site->pool[index],
-			  index};
+	struct ports p = {build->rules, build->nat, tables, &build->site->pool[index], index};
 	bool keep = b->allocation == NAT_ALLOCATION_PRESERVE;
 
 	if (keep && b->conflict == NAT_CONFLICT_OVERLOAD) {

@@ -135,6 +135,15 @@ static void print_verdict(const struct rules *rules, const struct rule_step *ste
 		(void)fprintf(to, "[ %s ]", step->code == NF_DROP ? "drop" : "accept");
 }
 
+static void print_limit(const struct rule_step *step, FILE *to)
+{
+	if (step->kind == RULE_CONNLIMIT)
+		(void)fprintf(to, "[ connlimit count %u flags 1 ]", step->count);
+	else
+		(void)fprintf(to, "[ limit rate %u/second burst %u type packets flags 0x1 ]",
+			      step->count, step->count);
+}
+
 static void print_step(const struct rules *rules, const struct rule_step *step, FILE *to)
 {
 	switch (step->kind) {
@@ -177,11 +186,8 @@ static void print_step(const struct rules *rules, const struct rule_step *step, 
 		print_update(rules, step, to);
 		break;
 	case RULE_CONNLIMIT:
-		(void)fprintf(to, "[ connlimit count %u flags 1 ]", step->count);
-		break;
 	case RULE_LIMIT:
-		(void)fprintf(to, "[ limit rate %u/second burst %u type packets flags 0x1 ]",
-			      step->count, step->count);
+		print_limit(step, to);
 		break;
 	case RULE_COUNT:
 		(void)fprintf(to, "[ counter %s ]", step->name);
