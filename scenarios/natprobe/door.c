@@ -36,6 +36,8 @@ void door_close(struct door *d)
 	if (!d->probe)
 		return;
 	d->ops->close(d);
+	for (unsigned i = 0; i < d->n_knocks; i++)
+		sock_reset(d->visitors[i]);
 	sock_reset(d->fd);
 	d->probe = NULL;
 }
@@ -138,10 +140,14 @@ void door_got(struct door *d, const struct wire_msg *msg)
 		d->inbox[d->n_inbox++] = *msg;
 }
 
-void door_knocked(struct door *d, const struct addr *from)
+void door_knocked(struct door *d, const struct addr *from, int visitor)
 {
-	if (d->n_knocks < DOOR_KNOCKS_MAX)
-		d->knocks[d->n_knocks++] = *from;
+	if (d->n_knocks == DOOR_KNOCKS_MAX) {
+		sock_reset(visitor);
+		return;
+	}
+	d->visitors[d->n_knocks] = visitor;
+	d->knocks[d->n_knocks++] = *from;
 }
 
 int door_poll(struct pollfd *pfds, unsigned n, uint64_t deadline)

@@ -34,6 +34,7 @@ struct flow {
  * @fd: the UDP socket, or the TCP listener
  * @inbox: answers that nobody has taken yet
  * @knocks: from whom knocks came
+ * @visitors: TCP: their connections, kept until the door closes
  */
 struct door {
 	struct probe *probe;
@@ -44,6 +45,7 @@ struct door {
 	unsigned n_inbox, n_knocks;
 	struct wire_msg inbox[DOOR_INBOX_MAX];
 	struct addr knocks[DOOR_KNOCKS_MAX];
+	int visitors[DOOR_KNOCKS_MAX];
 };
 
 /**
@@ -99,8 +101,8 @@ bool door_heard(struct door *d, uint64_t deadline, const struct addr *from, stru
 
 /** door_got() - an answer came; one too many is forgotten. */
 void door_got(struct door *d, const struct wire_msg *msg);
-/** door_knocked() - somebody came. */
-void door_knocked(struct door *d, const struct addr *from);
+/** door_knocked() - somebody came. @visitor: his connection, or -1; the door owns it. */
+void door_knocked(struct door *d, const struct addr *from, int visitor);
 /** door_poll() - poll() until @deadline. Return: 0, -ETIMEDOUT, or another -errno. */
 int door_poll(struct pollfd *pfds, unsigned n, uint64_t deadline);
 

@@ -79,10 +79,8 @@ static void accept_knock(struct door *d)
 	struct addr from;
 	int fd = sock_accept(d->fd, &from);
 
-	if (fd < 0)
-		return;
-	door_knocked(d, &from);
-	sock_reset(fd);
+	if (fd >= 0)
+		door_knocked(d, &from, fd);
 }
 
 static int tcp_collect(struct door *d, uint64_t deadline)

@@ -44,7 +44,7 @@ static int udp_collect(struct door *d, uint64_t deadline)
 	if (n < 0 || wire_decode(buf, (size_t)n, &msg) < 0)
 		return 0;
 	if (msg.kind == WIRE_KNOCK)
-		door_knocked(d, &from);
+		door_knocked(d, &from, -1);
 	else
 		door_got(d, &msg);
 	return 0;

@@ -226,6 +226,7 @@ void measure_hairpin(struct probe *p, enum proto proto)
 
 static int try_clash(struct probe *p, enum proto proto, struct observed_clash *ret_clash)
 {
+	struct wire_msg ask = {.kind = WIRE_REFLECT}, answer;
 	cleanup_door struct door first = {0}, second = {0};
 	int r = door_open(&first, p, proto, &p->local, 0);
 
@@ -238,8 +239,10 @@ static int try_clash(struct probe *p, enum proto proto, struct observed_clash *r
 	ret_clash->port = first.at.port;
 	if (r < 0)
 		return r;
-	/* A NAT may have no other port to give; that is no failure. */
-	(void)door_reflect(&second, SPOT_MAIN, &ret_clash->same);
+	/* A NAT may have no other port to give: nothing comes, and that is no failure. */
+	if (door_post(&second, SPOT_MAIN, &ask) == 0 &&
+	    door_wait_once(&second, SPOT_MAIN, &ask, probe_silence_end(p), &answer) == 0)
+		ret_clash->same = answer.addr;
 	return 0;
 }
 

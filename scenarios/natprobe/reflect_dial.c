@@ -75,8 +75,11 @@ static enum wire_outcome outcome_of(const struct dial *d)
 	if (sock_got_icmp(d->fd))
 		return WIRE_UNREACHABLE;
 	error = sock_error(d->fd);
-	if (error == -ECONNREFUSED || error == -ECONNRESET)
+	if (error == -ECONNREFUSED)
 		return WIRE_RESET;
+	/* Somebody took it and has hung up already. */
+	if (error == -ECONNRESET)
+		return WIRE_CONNECTED;
 	if (error == -EHOSTUNREACH || error == -ENETUNREACH)
 		return WIRE_UNREACHABLE;
 	if (error < 0)

@@ -284,6 +284,11 @@ struct finding verdict_pooling(const struct observed *seen, unsigned *ret_addres
 		for (unsigned i = 0; i < seen->proto[p].n_clashes; i++)
 			pool_add(&first, &seen->proto[p].clashes[i].first);
 	}
+	*ret_addresses = 0;
+	/* Two inside addresses that nothing translates are two outside, too. */
+	for (int p = 0; p < PROTO_COUNT; p++)
+		if (is(verdict_mapping(&seen->proto[p]), "none"))
+			return (struct finding){0};
 	alone = first.n;
 	all = first;
 	for (int p = 0; p < PROTO_COUNT; p++)
