@@ -224,7 +224,7 @@ void measure_hairpin(struct probe *p, enum proto proto)
 
 /* ---- clashes ---- */
 
-static int try_clash(struct probe *p, enum proto proto, struct observed_clash *ret_clash)
+static int try_clash(struct probe *p, enum proto proto, bool same, struct observed_clash *ret_clash)
 {
 	struct wire_msg ask = {.kind = WIRE_REFLECT}, answer;
 	cleanup_door struct door first = {0}, second = {0};
@@ -240,7 +240,7 @@ static int try_clash(struct probe *p, enum proto proto, struct observed_clash *r
 	if (r < 0)
 		return r;
 	/* A NAT may have no other port to give: nothing comes, and that is no failure. */
-	if (door_post(&second, SPOT_MAIN, &ask) == 0 &&
+	if (same && door_post(&second, SPOT_MAIN, &ask) == 0 &&
 	    door_wait_once(&second, SPOT_MAIN, &ask, probe_silence_end(p), &answer) == 0)
 		ret_clash->same = answer.addr;
 	return 0;
@@ -250,12 +250,16 @@ void measure_clashes(struct probe *p, enum proto proto)
 {
 	struct observed_proto *seen = &p->seen.proto[proto];
 
+	bool same = true;
+
 	for (int i = 0; i < CLASHES_MAX; i++) {
-		int r = try_clash(p, proto, &seen->clashes[i]);
+		struct observed_clash *c = &seen->clashes[i];
+		int r = try_clash(p, proto, same, c);
 
 		complain(p, proto, "one port of two addresses", r);
 		if (r < 0)
 			return;
+		same = c->same.family != AF_UNSPEC;
 		seen->n_clashes++;
 	}
 }

@@ -19,15 +19,12 @@ static void expect(const json_t *object, const char *key, const char *word)
 static void expect_proto(const json_t *found, const char *proto, const struct handmade *nat)
 {
 	const json_t *o = json_object_get(found, proto);
-	bool apdm = strcmp(nat->mapping, "apdm") == 0;
 
 	userns_say("%s:", proto);
 	expect(o, "mapping", nat->mapping);
 	expect(o, "filtering", nat->filtering);
 	expect(o, "allocation", nat->allocation);
-	/* The endpoint that others see is not the one that the next flow will have. */
-	if (!apdm || strcmp(nat->hairpin, "off") == 0)
-		expect(o, "hairpin", nat->hairpin);
+	expect(o, "hairpin", nat->hairpin);
 	if (nat->conflict)
 		expect(o, "conflict", nat->conflict);
 }
@@ -62,8 +59,8 @@ static const struct handmade nats[] = {
 	{"adm",  "adf",  "random",     NULL,         "internal", "drop", false, false, NULL},
 	{"adm",  "apdf", "random",     NULL,         "off",      "rst",  false, false, NULL},
 	{"apdm", "eif",  "random",     NULL,         "off",      "drop", false, false, NULL},
-	{"apdm", "adf",  "random",     NULL,         "off",      "icmp", false, false, NULL},
-	{"apdm", "apdf", "random",     NULL,         "off",      "rst",  false, false, NULL},
+	{"apdm", "adf",  "random",     NULL,         "external", "icmp", false, false, NULL},
+	{"apdm", "apdf", "random",     NULL,         "internal", "rst",  false, false, NULL},
 	{"eim",  "apdf", "preserve",   "overload",   "off",      "drop", true,  false, NULL},
 	{"eim",  "eif",  "preserve",   "random",     "internal", "drop", false, false, NULL},
 	{"eim",  "adf",  "preserve",   "sequential", "external", "drop", true,  false, NULL},
