@@ -48,8 +48,10 @@ static void compose(char *buf, size_t size, const char *fmt, va_list ap)
 
 static void compose(char *buf, size_t size, const char *fmt, va_list ap)
 {
-	/* nft and ip are not on everybody's path. */
-	int n = snprintf(buf, size, "PATH=$PATH:/usr/sbin:/sbin; set -e\n");
+	/* nft and ip are not on everybody's path, and that of the tree may have spaces. */
+	int n = snprintf(buf, size,
+			 "PATH=$PATH:/usr/sbin:/sbin; set -e\n"
+			 "natprobe() { '" NATPROBE "' \"$@\"; }\n");
 
 	n += vsnprintf(buf + n, size - (size_t)n, fmt, ap);
 	USERNS_CHECK((size_t)n < size, "the script is too long");
@@ -314,7 +316,7 @@ pid_t lab_reflect(void)
 json_t *lab_probe(const char *options)
 {
 	const char *text =
-		lab_sh("ip netns exec inside %s probe %s " LAB_REFLECTOR, NATPROBE, options);
+		lab_sh("ip netns exec inside '" NATPROBE "' probe %s " LAB_REFLECTOR, options);
 	json_error_t why;
 	json_t *json = json_loads(text, 0, &why);
 

@@ -33,7 +33,13 @@ struct handmade {
 
 /** lab_build() - the machines and the NAT; NULL for a plain router. */
 void lab_build(const struct handmade *nat);
-/** lab_sh() - run a script that must succeed; what it says is returned, for a while. */
+/**
+ * lab_sh() - run a script that must succeed
+ *
+ * It may call natprobe by its name.
+ *
+ * Return: what it says, until the next one.
+ */
 const char *lab_sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** lab_try() - as lab_sh(), but it may fail. Return: its exit status. */
 int lab_try(const char **ret_text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -220,7 +220,7 @@ static void crowd(void *arg)
 	for (size_t i = 0; i < CROWD; i++)
 		fds[i] = dial();
 	must_still_reflect();
-	found = json_loads(lab_sh("%s probe --quick " LAB_REFLECTOR, NATPROBE), 0, NULL);
+	found = json_loads(lab_sh("natprobe probe --quick " LAB_REFLECTOR), 0, NULL);
 	USERNS_CHECK(found, "no declaration");
 	USERNS_CHECK(strcmp(lab_word(json_object_get(found, "tcp"), "mapping"), "none") == 0,
 		     "mapping");
@@ -258,7 +258,7 @@ Test(natprobe_reflector, ends_when_it_is_told_to)
 static void expect_failure(int status, const char *words)
 {
 	const char *text;
-	int r = lab_try(&text, "%s probe " LAB_REFLECTOR " 2>&1", NATPROBE);
+	int r = lab_try(&text, "natprobe probe " LAB_REFLECTOR " 2>&1");
 
 	USERNS_CHECK(r == status, "exit status %d: %s", r, text);
 	USERNS_CHECK(strstr(text, words), "'%s' does not say '%s'", text, words);
@@ -337,9 +337,9 @@ static void lose_it(void *arg)
 	(void)arg;
 	stand_alone();
 	killer = start_killer(lab_reflect());
-	r = lab_try(&text, "%s probe --lifetime 5 " LAB_REFLECTOR, NATPROBE);
-	USERNS_CHECK(waitpid(killer, &status, 0) == killer && status == 0, "the killer failed");
+	r = lab_try(&text, "natprobe probe --lifetime 5 " LAB_REFLECTOR);
 	USERNS_CHECK(r == 0, "exit status %d", r);
+	USERNS_CHECK(waitpid(killer, &status, 0) == killer && status == 0, "the killer failed");
 	found = json_loads(text, 0, NULL);
 	USERNS_CHECK(found, "no declaration: %s", text);
 	USERNS_CHECK(!json_object_get(found, "timeouts"), "%s", text);
@@ -377,14 +377,14 @@ static void misuse(void *arg)
 
 	(void)arg;
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		int r = lab_try(&text, "%s %s 2>&1", NATPROBE, wrong[i]);
+		int r = lab_try(&text, "natprobe %s 2>&1", wrong[i]);
 
 		USERNS_CHECK(r == 2 && *text, "'%s': exit status %d", wrong[i], r);
 	}
-	(void)lab_sh("%s --help | grep -q usage: && %s probe --version | grep -q natprobe",
-		     NATPROBE, NATPROBE);
+	(void)lab_sh("natprobe --help | grep -q usage:\n"
+		     "natprobe probe --version | grep -q natprobe");
 	stand_alone();
-	USERNS_CHECK(lab_try(&text, "timeout 20 %s reflect 192.0.2.1 192.0.2.2 2>&1", NATPROBE) ==
+	USERNS_CHECK(lab_try(&text, "timeout 20 '" NATPROBE "' reflect 192.0.2.1 192.0.2.2 2>&1") ==
 				     1 &&
 			     strstr(text, "cannot reflect: TCP 192.0.2.1:3900: Cannot assign"),
 		     "%s", text);
