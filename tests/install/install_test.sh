@@ -19,7 +19,8 @@ DESTDIR=$root cmake --install "$build" >/dev/null
 at=$root$prefix
 
 for f in bin/boxlab bin/boxer bin/boxerd share/man/man1/boxlab.1 share/man/man1/boxer.1 \
-	share/man/man1/boxerd.1 include/boxer/boxer.h share/boxer/scenarios/quickstart.yaml libexec/boxer/natprobe; do
+	share/man/man1/boxerd.1 include/boxer/boxer.h share/boxer/scenarios/quickstart.yaml \
+	libexec/boxer/natprobe; do
 	[ -e "$at/$f" ] || fail "$f is not installed"
 done
 pc=$(find "$root" -name boxer.pc)
