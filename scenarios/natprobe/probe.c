@@ -106,8 +106,10 @@ static int start(struct task *t)
 	if (!r)
 		r = pthread_create(&t->thread, &attr, task_main, t);
 	t->started = !r;
-	if (r)
-		probe_note(t->probe, "a thread: %s", strerror(r));
+	if (!r)
+		return 0;
+	t->error = -r;
+	probe_note(t->probe, "a thread: %s", strerror(r));
 	return -r;
 }
 
