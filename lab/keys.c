@@ -27,6 +27,11 @@ struct binder {
 static int bind_mapping(struct binder *binder, const struct keys *keys,
 			const struct yaml_value *value, void *object);
 
+static void drop_value(struct yaml_value **value)
+{
+	yaml_free(*value);
+}
+
 static void *member_of(const struct key *key, void *object)
 {
 	return (char *)object + key->offset;
@@ -71,7 +76,106 @@ static int bind_scalar(struct binder *binder, const struct key *key, const struc
 	r = keys_scalar(key, value->text, value->plain, target_of(key, object), &why);
 	if (r == -EINVAL)
 		source_error(binder->source, value->at, "%s: %s", key->name, why.text);
+	if (r == 0 && key->also)
+		(void)memcpy((char *)object + key->also, member_of(key, object), key->size);
 	return r;
+}
+
+/* For errors across keys, which need the place of each. */
+static int note(struct binder *binder, const struct key *key, const void *member, struct where at,
+		bool good)
+{
+	struct keys_places *places = binder->places;
+
+	if (places->n == places->room) {
+		size_t room = places->room ? places->room * 2 : 64;
+		struct keys_place *grown = reallocarray(places->place, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		places->place = grown;
+		places->room = room;
+	}
+	places->place[places->n++] =
+		(struct keys_place){.member = member, .key = key, .at = at, .good = good};
+	return 0;
+}
+
+static int bind_name(struct binder *binder, const struct key *key, const struct yaml_value *value,
+		     char **ret_name)
+{
+	char quoted[SOURCE_QUOTE_MAX];
+
+	if (value->kind != YAML_SCALAR || yaml_is_null(value) ||
+	    keys_check_name(value->text, KEYS_NAME_MAX) < 0) {
+		source_error(binder->source, value->at, "%s: expected a name, found %s", key->name,
+			     found(value, quoted));
+		return -EINVAL;
+	}
+	*ret_name = strdup(value->text);
+	return *ret_name ? 0 : -ENOMEM;
+}
+
+static int bind_names(struct binder *binder, const struct key *key, const struct yaml_value *value,
+		      void *object)
+{
+	bool single = value->kind == YAML_SCALAR && !yaml_is_null(value);
+	size_t n = single ? 1 : value->n_items;
+	char **names;
+	int r = 0;
+
+	if (!single && value->kind != YAML_LIST)
+		return refuse(binder, key, value);
+	if (n == 0 || n > (size_t)key->max) {
+		source_error(binder->source, value->at, "%s: expected 1 to %lld names, found %zu",
+			     key->name, (long long)key->max, n);
+		return -EINVAL;
+	}
+	names = calloc(n + 1, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = bind_name(binder, key, single ? value : &value->items[i].value, &names[i]);
+	if (r < 0) {
+		keys_free_words(names);
+		return r;
+	}
+	*(char ***)member_of(key, object) = names;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = note(binder, key, &names[i], single ? value->at : value->items[i].value.at,
+			 true);
+	return r;
+}
+
+/* What the file says has its places there: for the document it is all one place. */
+static int bind_document(struct source *source, const char *text, size_t len,
+			 const struct keys *keys, void *object)
+{
+	cleanup_with(keys_places_free) struct keys_places places = {0};
+	struct binder binder = {.source = source, .places = &places};
+	cleanup_with(drop_value) struct yaml_value *root = NULL;
+	int r = yaml_read(text, len, source, &root);
+
+	return r < 0 ? r : bind_mapping(&binder, keys, root, object);
+}
+
+static int bind_file(struct binder *binder, const struct key *key, const struct yaml_value *value,
+		     void *object)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *text = NULL;
+	struct source source;
+	size_t len;
+	int r = bind_scalar(binder, key, value, object);
+
+	if (r < 0)
+		return r;
+	r = keys_read_file(binder->source, value->text, value->at, &path, &text, &len);
+	if (r < 0)
+		return r;
+	source = (struct source){
+		.file = path, .errors = binder->source->errors, .within = value->at};
+	return bind_document(&source, text, len, key->keys, object);
 }
 
 static int bind_words(struct binder *binder, const struct key *key, const struct yaml_value *list,
@@ -210,6 +314,10 @@ static int bind_value(struct binder *binder, const struct key *key, const struct
 	case KEY_ONE_OR_LIST:
 	case KEY_MAP:
 		return bind_array(binder, key, value, object);
+	case KEY_NAMES:
+		return bind_names(binder, key, value, object);
+	case KEY_FILE:
+		return bind_file(binder, key, value, object);
 	case KEY_COMMAND:
 		if (value->kind == YAML_LIST)
 			return bind_words(binder, key, value, member_of(key, object));
@@ -221,32 +329,12 @@ static int bind_value(struct binder *binder, const struct key *key, const struct
 	case KEY_BOOL:
 	case KEY_INTEGER:
 	case KEY_PORT:
+	case KEY_PORTS:
 	case KEY_DURATION:
 	case KEY_ENUM:
 		break;
 	}
 	return bind_scalar(binder, key, value, object);
-}
-
-static int note(struct binder *binder, const struct key *key, const struct yaml_value *value,
-		void *object, bool good)
-{
-	struct keys_places *places = binder->places;
-
-	if (key->kind == KEY_STRUCT) /* its address is also that of its first member */
-		return 0;
-	if (places->n == places->room) {
-		size_t room = places->room ? places->room * 2 : 64;
-		struct keys_place *grown = reallocarray(places->place, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		places->place = grown;
-		places->room = room;
-	}
-	places->place[places->n++] = (struct keys_place){
-		.member = member_of(key, object), .at = value->at, .good = good};
-	return 0;
 }
 
 /* Read one row from @value, or from its default when @value is NULL or bad. */
@@ -260,7 +348,10 @@ static int bind_row(struct binder *binder, const struct key *key, const struct y
 		bound = bind_value(binder, key, value, object);
 		if (bound == -ENOMEM)
 			return bound;
-		r = note(binder, key, value, object, bound == 0);
+		/* A struct's address is also that of its first member. */
+		r = key->kind == KEY_STRUCT
+			    ? 0
+			    : note(binder, key, member_of(key, object), value->at, bound == 0);
 		if (r < 0)
 			return r;
 	}
@@ -392,6 +483,37 @@ static const struct keys_place *place_of(const struct keys_places *places, const
 	return bsearch(&wanted, places->place, places->n, sizeof(wanted), compare_places);
 }
 
+/* By this very key? Places of one member are side by side. */
+static bool given_by(const struct keys_places *places, const void *member, const struct key *key)
+{
+	const struct keys_place *end = places->place + places->n;
+	const struct keys_place *place = place_of(places, member);
+
+	while (place && place > places->place && place[-1].member == member)
+		place--;
+	for (; place && place < end && place->member == member; place++)
+		if (place->key == key && place->good)
+			return true;
+	return false;
+}
+
+void keys_mark(const struct keys *keys, const struct keys_places *places, const void *object,
+	       void *ret_mask)
+{
+	for (const struct key *row = keys->rows; row->name; row++) {
+		const char *member = (const char *)object + row->offset;
+		char *mask = (char *)ret_mask + row->offset;
+
+		if (row->kind == KEY_STRUCT)
+			keys_mark(row->keys, places, member, mask);
+		if (!keys_is_number(row) || !given_by(places, member, row))
+			continue;
+		(void)memset(mask, 1, row->size);
+		if (row->also)
+			(void)memset((char *)ret_mask + row->also, 1, row->size);
+	}
+}
+
 bool keys_given(const struct keys_places *places, const void *member)
 {
 	return place_of(places, member);
@@ -441,9 +563,11 @@ static void free_member(const struct key *key, void *object)
 	case KEY_TEXT:
 	case KEY_NAME:
 	case KEY_POINTER:
+	case KEY_FILE:
 		free(*(char **)member);
 		break;
 	case KEY_COMMAND:
+	case KEY_NAMES:
 		keys_free_words(*(char ***)member);
 		break;
 	case KEY_STRUCT:
@@ -462,6 +586,7 @@ static void free_member(const struct key *key, void *object)
 	case KEY_BOOL:
 	case KEY_INTEGER:
 	case KEY_PORT:
+	case KEY_PORTS:
 	case KEY_DURATION:
 	case KEY_ENUM:
 		break;

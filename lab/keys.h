@@ -20,23 +20,27 @@
 #define KEYS_COMMAND_MAX  8192
 #define KEYS_TABLES_MAX	  32
 #define KEYS_DURATION_MAX 32
+#define KEYS_FORMAT_MAX	  64
 #define KEYS_NONE	  ((size_t)-1) /* an offset: the struct has no such member */
 
 /** enum key_kind - what is written behind a key, and the type of its member */
 enum key_kind {
-	KEY_LINE,	 /* char *: text on one line, of @min to @max bytes */
-	KEY_TEXT,	 /* char *: the same, with line breaks */
-	KEY_NAME,	 /* char *: a DNS label of at most @max characters */
-	KEY_POINTER,	 /* char *: a JSON pointer (RFC 6901) to a part of a document */
-	KEY_COMMAND,	 /* char **: a program and its arguments, NULL-terminated */
-	KEY_BOOL,	 /* bool: on, off, yes, no, true, false */
-	KEY_INTEGER,	 /* any integer: @min to @max, or @word, which stands for @word_value */
-	KEY_PORT,	 /* uint16_t: 1 to 65535 */
-	KEY_DURATION,	 /* uint64_t, ns: @min to @max */
-	KEY_ENUM,	 /* any integer: the index of a word, or values[index]; or see @set */
-	KEY_STRUCT,	 /* a mapping, bound into the member or, at offset 0, the same struct */
-	KEY_OWN,	 /* struct *: a mapping, allocated */
-	KEY_LIST,	 /* struct * and a count: a list of @min to @max mappings */
+	KEY_LINE,     /* char *: text on one line, of @min to @max bytes */
+	KEY_TEXT,     /* char *: the same, with line breaks */
+	KEY_NAME,     /* char *: a DNS label of at most @max characters */
+	KEY_POINTER,  /* char *: a JSON pointer (RFC 6901) to a part of a document */
+	KEY_COMMAND,  /* char **: a program and its arguments, NULL-terminated */
+	KEY_BOOL,     /* bool: on, off, yes, no, true, false */
+	KEY_INTEGER,  /* any integer: @min to @max, or @word, which stands for @word_value */
+	KEY_PORT,     /* uint16_t: 1 to 65535 */
+	KEY_PORTS,    /* uint16_t, and another one behind it: a range, or a single port */
+	KEY_DURATION, /* any integer: @min to @max ns, counted in @unit */
+	KEY_ENUM,     /* any integer: the index of a word, or values[index]; or see @set */
+	KEY_NAMES,    /* char **: 1 to @max names, NULL-terminated; a single one is a list of one */
+	KEY_FILE,     /* char *: a file whose mapping is bound by @keys into the same struct */
+	KEY_STRUCT,   /* a mapping, bound into the member or, at offset 0, the same struct */
+	KEY_OWN,      /* struct *: a mapping, allocated */
+	KEY_LIST,     /* struct * and a count: a list of @min to @max mappings */
 	KEY_ONE_OR_LIST, /* the same; a single mapping is a list of one */
 	KEY_MAP,	 /* the same; a mapping from names to mappings */
 };
@@ -48,6 +52,7 @@ enum key_kind {
  * @required: an error when absent
  * @line_labels: KEY_MAP: its keys are free text; else they are DNS labels
  * @min, @max: integers and durations: the range; text: bytes; lists: entries
+ * @unit: KEY_DURATION: the member counts these, in ns; 0: 1. Only whole ones are accepted
  * @word, @word_value: KEY_INTEGER: a word and the number that it stands for
  * @words: KEY_ENUM: NULL-terminated. KEY_MAP: the only names allowed; else NULL
  * @values: KEY_ENUM: the number of each word; NULL: its index
@@ -57,6 +62,7 @@ enum key_kind {
  * @absent: for people, instead of @initial: what holds when the key is absent
  * @doc: for people: one or two sentences
  * @offset, @size: of the member
+ * @also: the offset of a second member that gets the same value; 0: there is none
  * @n_offset: lists: the offset of their count, a size_t
  * @keys: the table of the mapping, or of each mapping, behind this key
  */
@@ -66,6 +72,7 @@ struct key {
 	bool required;
 	bool line_labels;
 	int64_t min, max;
+	uint64_t unit;
 	const char *word;
 	int64_t word_value;
 	const char *const *words;
@@ -75,7 +82,7 @@ struct key {
 	const char *initial;
 	const char *absent;
 	const char *doc;
-	size_t offset, size, n_offset;
+	size_t offset, size, n_offset, also;
 	const struct keys *keys;
 };
 
@@ -94,6 +101,7 @@ struct key {
  * @size: of the struct
  * @at: offset of its struct where, or KEYS_NONE
  * @label: offset of the char * that takes its name in a KEY_MAP, or KEYS_NONE
+ * @part_of: its rows are the last ones of that table; NULL: they are its own
  * @rows: ended by a row without a name. Bound in this order, whatever the
  *	  document's
  */
@@ -106,17 +114,20 @@ struct keys {
 	size_t size;
 	size_t at;
 	size_t label;
+	const struct keys *part_of;
 	const struct key *rows;
 };
 
 /**
  * struct keys_place - where in the document a member was given
  * @member: its address in the bound struct
+ * @key: what was given; two keys may have one member
  * @at: the value's place
  * @good: it was understood; else the member holds its default
  */
 struct keys_place {
 	const void *member;
+	const struct key *key;
 	struct where at;
 	bool good;
 };
@@ -141,6 +152,16 @@ int keys_bind(const struct keys *keys, const struct yaml_value *value, struct so
 /** keys_free() - free what a bound struct points to, not the struct. */
 void keys_free(const struct keys *keys, void *object);
 
+/**
+ * keys_mark() - say which members a document has given
+ * @object: as bound
+ * @ret_mask: a struct of the same kind, zeroed: each byte of such a member becomes 1
+ *
+ * What is no plain number - a list, a name - is left out.
+ */
+void keys_mark(const struct keys *keys, const struct keys_places *places, const void *object,
+	       void *ret_mask);
+
 /** keys_row() - the row of that name, or NULL. */
 const struct key *keys_row(const struct keys *keys, const char *name);
 
@@ -163,6 +184,15 @@ void keys_places_free(struct keys_places *places);
  */
 int keys_scalar(const struct key *key, const char *text, bool plain, void *member,
 		struct error *why);
+/**
+ * keys_read_file() - read the file that a KEY_FILE names
+ * @at: of the name, for complaints
+ * @ret_path: its path: what is relative is so to the document's own directory
+ *
+ * Return: 0; -EINVAL after a complaint, or -ENOMEM. free() the text and the path.
+ */
+int keys_read_file(struct source *source, const char *name, struct where at, char **ret_path,
+		   char **ret_text, size_t *ret_len);
 /** keys_check_name() - Return: 0, or -EINVAL: @text is no DNS label of up to @max characters. */
 int keys_check_name(const char *text, size_t max);
 /**
@@ -183,6 +213,22 @@ const char *keys_word(const struct key *key, size_t index);
 char *keys_expected(const struct key *key);
 /** keys_format_duration() - "300ms", "2s": in the largest unit that divides it. Return: @buf. */
 const char *keys_format_duration(uint64_t ns, char buf[static KEYS_DURATION_MAX]);
+/**
+ * keys_format() - a member, as a document would say it
+ * @key: of a plain number, see keys_is_number()
+ *
+ * Return: @buf.
+ */
+const char *keys_format(const struct key *key, const void *object,
+			char buf[static KEYS_FORMAT_MAX]);
+/** keys_is_number() - is the member a plain number: no text, no list, no other table's? */
+bool keys_is_number(const struct key *key);
+/**
+ * keys_differences() - "ports 2000-3000, timeouts.udp 20s": what @a has otherwise than @b
+ *
+ * Return: how many there are.
+ */
+size_t keys_differences(const struct keys *keys, const void *a, const void *b, FILE *out);
 /** keys_name_pattern() - names as a regular expression. */
 void keys_name_pattern(size_t max, char *buf, size_t len);
 

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static size_t add_tables(const struct keys *keys, const struct keys **tables, size_t n)
@@ -14,7 +15,8 @@ static size_t add_tables(const struct keys *keys, const struct keys **tables, si
 		return n;
 	tables[n++] = keys;
 	for (const struct key *row = keys->rows; row->name; row++)
-		if (row->keys)
+		/* The keys of a file are those of the table that names it. */
+		if (row->keys && row->kind != KEY_FILE)
 			n = add_tables(row->keys, tables, n);
 	return n;
 }
@@ -36,7 +38,7 @@ static void print_type(const struct key *key, FILE *out)
 	}
 	expected = keys_expected(key);
 	(void)fputs(expected ? expected : "", out);
-	if (key->keys)
+	if (key->keys && key->kind != KEY_FILE)
 		(void)fprintf(out, ": [%s](#%s)", key->keys->name, key->keys->name);
 }
 
@@ -55,6 +57,11 @@ static void print_default(const struct key *key, FILE *out)
 static void print_table(const struct keys *keys, FILE *out)
 {
 	(void)fprintf(out, "### %s\n\n%s\n\n", keys->name, keys->doc);
+	if (keys->part_of) {
+		(void)fprintf(out, "Its keys are those of [%s](#%s), from `%s` on.\n",
+			      keys->part_of->name, keys->part_of->name, keys->rows[0].name);
+		return;
+	}
 	(void)fputs("| Key | Value | Default | |\n|---|---|---|---|\n", out);
 	for (const struct key *row = keys->rows; row->name; row++) {
 		(void)fprintf(out, "| `%s` | ", row->name);
@@ -75,4 +82,85 @@ void keys_print_reference(const struct keys *keys, FILE *out)
 			(void)fputc('\n', out);
 		print_table(tables[i], out);
 	}
+}
+
+bool keys_is_number(const struct key *key)
+{
+	/* What a set() does is not to be seen in any member. */
+	return !key->set &&
+	       (key->kind == KEY_BOOL || key->kind == KEY_INTEGER || key->kind == KEY_PORT ||
+		key->kind == KEY_PORTS || key->kind == KEY_DURATION || key->kind == KEY_ENUM);
+}
+
+static uint64_t number_of(const struct key *key, const void *object)
+{
+	const void *member = (const char *)object + key->offset;
+
+	if (key->size == 1)
+		return *(const uint8_t *)member;
+	if (key->size == 2)
+		return *(const uint16_t *)member;
+	return key->size == 4 ? *(const uint32_t *)member : *(const uint64_t *)member;
+}
+
+static const char *word_of(const struct key *key, uint64_t number)
+{
+	const char *word;
+
+	for (size_t i = 0; (word = keys_word(key, i)); i++)
+		if ((key->values ? (uint64_t)key->values[i] : i) == number)
+			return word;
+	return "?";
+}
+
+const char *keys_format(const struct key *key, const void *object, char buf[static KEYS_FORMAT_MAX])
+{
+	const uint16_t *ports = (const void *)((const char *)object + key->offset);
+	uint64_t number = key->kind == KEY_PORTS ? 0 : number_of(key, object);
+	char duration[KEYS_DURATION_MAX];
+
+	if (key->kind == KEY_PORTS)
+		(void)snprintf(buf, KEYS_FORMAT_MAX, "%u-%u", ports[0], ports[1]);
+	else if (key->kind == KEY_DURATION)
+		(void)snprintf(
+			buf, KEYS_FORMAT_MAX, "%s",
+			keys_format_duration(number * (key->unit ? key->unit : 1), duration));
+	else if (key->kind == KEY_ENUM)
+		(void)snprintf(buf, KEYS_FORMAT_MAX, "%s", word_of(key, number));
+	else if (key->kind == KEY_BOOL)
+		(void)snprintf(buf, KEYS_FORMAT_MAX, "%s", number ? "on" : "off");
+	else if (key->word && number == (uint64_t)key->word_value)
+		(void)snprintf(buf, KEYS_FORMAT_MAX, "%s", key->word);
+	else
+		(void)snprintf(buf, KEYS_FORMAT_MAX, "%" PRIu64, number);
+	return buf;
+}
+
+/* @prefix: "timeouts.", or empty; @n: how many have been printed. */
+static size_t differences(const struct keys *keys, const void *a, const void *b, const char *prefix,
+			  size_t n, FILE *out)
+{
+	for (const struct key *row = keys->rows; row->name; row++) {
+		const char *x = (const char *)a + row->offset;
+		const char *y = (const char *)b + row->offset;
+		char inner[KEYS_NAME_MAX];
+		char text[KEYS_FORMAT_MAX];
+
+		if (row->kind == KEY_STRUCT) {
+			(void)snprintf(inner, sizeof(inner), "%s.", row->name);
+			n = differences(row->keys, x, y, inner, n, out);
+		}
+		/* A row with two members is told by the rows of each. */
+		if (!keys_is_number(row) || row->also || memcmp(x, y, row->size) == 0)
+			continue;
+		(void)fprintf(out, "%s%s%s %s", n ? ", " : "", prefix, row->name,
+			      keys_format(row, a, text));
+		n++;
+	}
+	return n;
+}
+
+size_t keys_differences(const struct keys *keys, const void *a, const void *b, FILE *out)
+{
+	return differences(keys, a, b, "", 0, out);
 }

@@ -67,16 +67,23 @@ static json_t *list(const struct key *key)
 			 "minItems", (json_int_t)key->min, "maxItems", (json_int_t)key->max);
 }
 
+static json_t *names(const struct key *key)
+{
+	return json_pack("{s:[o, {s:s, s:o, s:i, s:I}]}", "anyOf", name(KEYS_NAME_MAX), "type",
+			 "array", "items", name(KEYS_NAME_MAX), "minItems", 1, "maxItems",
+			 (json_int_t)key->max);
+}
+
 static json_t *map(const struct key *key)
 {
 	const struct key label = {.kind = KEY_LINE, .min = 1, .max = KEYS_LABEL_MAX};
-	json_t *names = name(KEYS_NAME_MAX);
+	json_t *labels = name(KEYS_NAME_MAX);
 
 	if (key->words || key->line_labels) {
-		json_decref(names);
-		names = key->words ? words(key) : text(&label);
+		json_decref(labels);
+		labels = key->words ? words(key) : text(&label);
 	}
-	return json_pack("{s:s, s:o, s:o, s:I, s:I}", "type", "object", "propertyNames", names,
+	return json_pack("{s:s, s:o, s:o, s:I, s:I}", "type", "object", "propertyNames", labels,
 			 "additionalProperties", reference(key->keys), "minProperties",
 			 (json_int_t)key->min, "maxProperties", (json_int_t)key->max);
 }
@@ -111,8 +118,16 @@ static json_t *schema_of(const struct key *key)
 	case KEY_DURATION:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern",
 				 "^[0-9]+(\\.[0-9]+)?(ns|us|ms|s|min|h)$");
+	case KEY_PORTS:
+		return json_pack("{s:[{s:s, s:s}, {s:s, s:i, s:i}]}", "anyOf", "type", "string",
+				 "pattern", "^[1-9][0-9]*(-[1-9][0-9]*)?$", "type", "integer",
+				 "minimum", 1, "maximum", UINT16_MAX);
 	case KEY_ENUM:
 		return words(key);
+	case KEY_NAMES:
+		return names(key);
+	case KEY_FILE:
+		return text(key);
 	case KEY_STRUCT:
 	case KEY_OWN:
 		return reference(key->keys);

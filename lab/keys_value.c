@@ -106,13 +106,23 @@ static void print_expected(const struct key *key, FILE *out)
 	case KEY_PORT:
 		(void)fputs("a port from 1 to 65535", out);
 		break;
+	case KEY_PORTS:
+		(void)fputs("ports such as 1024-65535", out);
+		break;
 	case KEY_DURATION:
-		(void)fprintf(out, "a duration from %s to %s, such as 300ms, 2s or 1min",
+		(void)fprintf(out, "a duration from %s to %s, such as %s2s or 1min",
 			      keys_format_duration((uint64_t)key->min, from),
-			      keys_format_duration((uint64_t)key->max, to));
+			      keys_format_duration((uint64_t)key->max, to),
+			      key->unit > NS_PER_MS ? "" : "300ms, ");
 		break;
 	case KEY_ENUM:
 		print_words(key, out);
+		break;
+	case KEY_NAMES:
+		(void)fprintf(out, "a name, or a list of at most %" PRId64 " names", key->max);
+		break;
+	case KEY_FILE:
+		(void)fputs("the name of a file", out);
 		break;
 	case KEY_STRUCT:
 	case KEY_OWN:
@@ -228,12 +238,32 @@ static int read_duration(const struct key *key, const char *text, int64_t *ret_v
 			continue;
 		if (__builtin_mul_overflow(whole, units[i].ns, &ns) ||
 		    __builtin_add_overflow(ns, part * units[i].ns / scale, &ns) ||
-		    ns < (uint64_t)key->min || ns > (uint64_t)key->max)
+		    ns < (uint64_t)key->min || ns > (uint64_t)key->max ||
+		    (key->unit && ns % key->unit))
 			return -EINVAL;
-		*ret_value = (int64_t)ns;
+		*ret_value = (int64_t)(key->unit ? ns / key->unit : ns);
 		return 0;
 	}
 	return -EINVAL;
+}
+
+/* "1024-65535", or "5000": just that one. */
+static int read_ports(const char *text, uint16_t ret_ports[static 2])
+{
+	const struct key port = {.kind = KEY_PORT};
+	char first[sizeof("65535")];
+	size_t len = strcspn(text, "-");
+	int64_t from, to;
+
+	if (len >= sizeof(first))
+		return -EINVAL;
+	(void)snprintf(first, sizeof(first), "%.*s", (int)len, text);
+	if (read_integer(&port, first, true, &from) < 0 ||
+	    read_integer(&port, text[len] ? text + len + 1 : text, true, &to) < 0 || from > to)
+		return -EINVAL;
+	ret_ports[0] = (uint16_t)from;
+	ret_ports[1] = (uint16_t)to;
+	return 0;
 }
 
 static int read_bool(const char *text, bool plain, int64_t *ret_value)
@@ -315,6 +345,7 @@ int keys_scalar(const struct key *key, const char *text, bool plain, void *membe
 	case KEY_TEXT:
 	case KEY_NAME:
 	case KEY_POINTER:
+	case KEY_FILE:
 		if (check_text(key, text) < 0)
 			return unexpected(key, text, true, why);
 		copy = strdup(text);
@@ -324,6 +355,8 @@ int keys_scalar(const struct key *key, const char *text, bool plain, void *membe
 		return 0;
 	case KEY_COMMAND:
 		return keys_split(text, member, why);
+	case KEY_PORTS:
+		return read_ports(text, member) < 0 ? unexpected(key, text, plain, why) : 0;
 	case KEY_BOOL:
 	case KEY_INTEGER:
 	case KEY_PORT:
@@ -336,6 +369,7 @@ int keys_scalar(const struct key *key, const char *text, bool plain, void *membe
 		else
 			store(key, member, number);
 		return 0;
+	case KEY_NAMES:
 	case KEY_STRUCT:
 	case KEY_OWN:
 	case KEY_LIST:

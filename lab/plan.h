@@ -6,7 +6,13 @@
  * scenario, which must outlive it.
  *
  * Addresses: public machines 203.0.113.10 and up; NATs 203.1.0.1 and up; the
- * inside of NAT n is 10.x.y.0/24, its router .1, its nodes .2 and up.
+ * inside of NAT n is 10.x.y.0/24, its router .1, what is behind it .2 and up, the
+ * NATs first.
+ *
+ * So that NATs can be measured, there are hidden hosts, which no scenario can name:
+ * reflectors, with two addresses each, on the public side and on the inside of every
+ * NAT that others are behind; and a host to probe from behind every NAT that has no
+ * machine.
  */
 #ifndef LAB_PLAN_H
 #define LAB_PLAN_H
@@ -22,19 +28,49 @@
 #define PLAN_SEED_PORT 7000 /* where the seed listens */
 
 /**
+ * struct plan_reflector - a hidden host with two addresses, that probes are sent to
+ * @topo: its index in plan.spec.nodes
+ */
+struct plan_reflector {
+	size_t topo;
+	struct addr addrs[2];
+};
+
+/**
+ * struct plan_probe - how a NAT is measured
+ * @topo: the host behind it that probes, in plan.spec.nodes: a machine or a hidden one
+ * @inside: its address
+ * @reflector: index into plan.reflectors of the one on the NAT's public side
+ */
+struct plan_probe {
+	size_t topo;
+	struct addr inside;
+	size_t reflector;
+};
+
+/**
  * struct plan_nat - one NAT, concrete
  * @name: "fn0-nat", or its name in "nats"
- * @nat: complete, with its forwards
+ * @from: the scenario's entry
+ * @nat: complete, with its forwards and one-to-one machines
+ * @upstream: index into plan.nats of the NAT that it is behind, or PLAN_NONE
  * @topo: its index in plan.spec.nodes
- * @external: its public address (port 0)
- * @wan_link: the link to the internet in plan.spec.links; ends[0] is the internet's
+ * @external: its first address on its public side (port 0); the others are in
+ *	plan.spec.nodes[topo].others
+ * @spare: the last of these, which nothing uses until it is told to
+ * @wan_link: the link to its public side in plan.spec.links; ends[0] is not the NAT's
+ * @probe: unused unless plan.checks_nats
  */
 struct plan_nat {
 	char name[TOPO_NAME_MAX];
+	const struct scenario_nat *from;
 	struct nat nat;
+	size_t upstream;
 	size_t topo;
 	struct addr external;
+	struct addr spare;
 	size_t wan_link;
+	struct plan_probe probe;
 };
 
 /**
@@ -42,9 +78,9 @@ struct plan_nat {
  * @name: "fn0"
  * @from: the scenario's entry
  * @topo: its index in plan.spec.nodes
- * @nat: index into plan.nats, or PLAN_NONE for a public machine
+ * @nat: index into plan.nats of the nearest one, or PLAN_NONE for a public machine
  * @inside: the address of its eth0 (port 0)
- * @external: what the world sees: its NAT's address, or @inside
+ * @external: what the world sees: the outermost NAT's first address, or @inside
  * @link: its own link in plan.spec.links; ends[0] is the router's
  * @wait: what `boxer run` waits for; 0 when it has no guest
  */
@@ -64,6 +100,7 @@ struct plan_node {
  * @seed: index of the seed in @nodes, or PLAN_NONE
  * @n_functions: nodes with ROLE_FUNCTION
  * @internet: index of the public side in @spec.nodes
+ * @checks_nats: NATs are measured before the steps
  */
 struct plan {
 	const struct scenario *scenario;
@@ -71,6 +108,9 @@ struct plan {
 	size_t n_nodes;
 	struct plan_nat *nats;
 	size_t n_nats;
+	struct plan_reflector *reflectors;
+	size_t n_reflectors;
+	bool checks_nats;
 	size_t seed;
 	size_t n_functions;
 	size_t internet;
@@ -83,6 +123,10 @@ int plan_make(const struct scenario *scenario, struct plan **ret_plan, struct er
 void plan_free(struct plan *plan);
 /** plan_find() - the node of that name, or NULL. */
 const struct plan_node *plan_find(const struct plan *plan, const char *name);
+/** plan_find_nat() - the NAT of that name, or NULL. */
+const struct plan_nat *plan_find_nat(const struct plan *plan, const char *name);
+/** plan_outermost() - of the NATs in front of NAT @nat, it included: the last; of PLAN_NONE: none. */
+size_t plan_outermost(const struct plan *plan, size_t nat);
 /** plan_print() - for people: nodes, addresses, NATs, steps. */
 void plan_print(const struct plan *plan, FILE *out);
 /** plan_print_json() - the same for programs. */

@@ -6,11 +6,11 @@
  */
 #include "lab/plan.h"
 
+#include "lab/nat_json.h"
 #include "lab/scenario_keys.h"
 
 #include <errno.h>
 #include <jansson.h>
-#include <netinet/in.h>
 
 static const char *const kind_names[] = {"internet", "nat", "host"};
 
@@ -43,25 +43,17 @@ static json_t *node(const struct plan *plan, const struct plan_node *node)
 			 words(node->from->run), "wait", (int)node->wait);
 }
 
-static json_t *nat(const struct plan_nat *plan_nat)
+static json_t *nat(const struct plan *plan, const struct plan_nat *nat)
 {
-	const struct nat *nat = &plan_nat->nat;
-	json_t *forwards = json_array();
+	const struct topo_node *node = &plan->spec.nodes[nat->topo];
+	json_t *others = json_array();
 
-	for (size_t i = 0; i < nat->n_forwards; i++) {
-		const struct nat_forward *f = &nat->forwards[i];
-
-		(void)json_array_append_new(forwards,
-					    json_pack("{s:s, s:i, s:o}", "proto",
-						      f->proto == IPPROTO_UDP ? "udp" : "tcp",
-						      "port", f->port, "to", address(&f->to)));
-	}
-	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o}", "name", plan_nat->name,
-			 "preset", nat->preset, "external", address(&plan_nat->external), "mapping",
-			 nat_mapping_names[nat->tcp.mapping], "filtering",
-			 nat_filtering_names[nat->tcp.filtering], "unsolicited",
-			 nat_unsolicited_names[nat->unsolicited], "tcp_tracking",
-			 nat_tcp_tracking_names[nat->tcp_tracking], "forwards", forwards);
+	for (size_t i = 0; i < node->n_others; i++)
+		(void)json_array_append_new(others, address(&node->others[i]));
+	return json_pack("{s:s, s:s?, s:s?, s:o, s:o, s:o, s:o}", "name", nat->name, "behind",
+			 nat->upstream == PLAN_NONE ? NULL : plan->nats[nat->upstream].name, "from",
+			 nat->from->from, "external", address(&nat->external), "others", others,
+			 "spare", address(&nat->spare), "declared", nat_json(&nat->nat));
 }
 
 static json_t *namespace(const struct topo_node *node)
@@ -177,7 +169,7 @@ int plan_print_json(const struct plan *plan, FILE *out)
 	for (size_t i = 0; i < plan->n_nodes; i++)
 		(void)json_array_append_new(nodes, node(plan, &plan->nodes[i]));
 	for (size_t i = 0; i < plan->n_nats; i++)
-		(void)json_array_append_new(nats, nat(&plan->nats[i]));
+		(void)json_array_append_new(nats, nat(plan, &plan->nats[i]));
 	for (size_t i = 0; i < scenario->n_steps; i++)
 		(void)json_array_append_new(steps, step(&scenario->steps[i]));
 	root = json_pack("{s:s, s:s, s:s?, s:I, s:o, s:o, s:o, s:o}", "schema", "boxlab-plan-1",

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lab/plan.h"
 
+#include "base/cleanup.h"
 #include "lab/scenario_keys.h"
+#include "lab/scenario_nat_keys.h"
 
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -29,9 +31,10 @@ static void print_head(const struct plan *plan, FILE *out)
 
 		(void)fprintf(out, ": %.*s", len, scenario->description);
 	}
-	(void)fprintf(
-		out, "\nnodes %zu, functions %zu, NATs %zu, links %zu; random seed %" PRIu64 "\n",
-		plan->n_nodes, plan->n_functions, plan->n_nats, plan->spec.n_links, scenario->seed);
+	(void)fprintf(out,
+		      "\nnodes %zu, functions %zu, NATs %zu, links %zu; random seed %" PRIu64 "\n",
+		      plan->n_nodes, plan->n_functions, plan->n_nats, plan->n_nats + plan->n_nodes,
+		      scenario->seed);
 }
 
 /* As a shell would take it. */
@@ -95,9 +98,83 @@ static void print_nodes(const struct plan *plan, FILE *out)
 	}
 }
 
+/* TCP's and UDP's word, once when it is the same. */
+static const char *both(const char *tcp, const char *udp, char buf[static KEYS_FORMAT_MAX])
+{
+	(void)snprintf(buf, KEYS_FORMAT_MAX, "%s%s%s", tcp, tcp == udp ? "" : "/",
+		       tcp == udp ? "" : udp);
+	return buf;
+}
+
+static void print_addresses(const struct plan *plan, const struct plan_nat *nat, int indent,
+			    FILE *out)
+{
+	const struct topo_node *node = &plan->spec.nodes[nat->topo];
+	char text[ADDR_TEXT_MAX], inside[ADDR_TEXT_MAX];
+
+	if (nat->nat.addresses > 1)
+		(void)fprintf(out, "%*s  uses also %s to %s\n", indent, "",
+			      addr_format(&node->others[0], text),
+			      addr_format(&node->others[nat->nat.addresses - 2], inside));
+	for (size_t i = 0; i < nat->nat.n_statics; i++)
+		(void)fprintf(out, "%*s  gives %s to %s alone\n", indent, "",
+			      addr_format(&nat->nat.statics[i].external, text),
+			      addr_format(&nat->nat.statics[i].inside, inside));
+}
+
+/* What the row has no column for. */
+static void print_more(const struct plan *plan, const struct plan_nat *plan_nat, int indent,
+		       FILE *out)
+{
+	const struct nat *nat = &plan_nat->nat;
+	const struct nat_preset *preset = nat_preset_find(nat->preset);
+	const struct scenario_nat declared = {.nat = *nat};
+	const struct scenario_nat usual = {.nat = preset ? preset->nat : *nat};
+	cleanup_free char *differences = NULL;
+	char text[ADDR_TEXT_MAX];
+	size_t len;
+	FILE *f = open_memstream(&differences, &len);
+
+	if (plan_nat->upstream != PLAN_NONE)
+		(void)fprintf(out, "%*s  is behind %s\n", indent, "",
+			      plan->nats[plan_nat->upstream].name);
+	print_addresses(plan, plan_nat, indent, out);
+	if (f && keys_differences(&scenario_declaration_keys, &declared, &usual, f) &&
+	    fflush(f) == 0)
+		(void)fprintf(out, "%*s  differs from %s%s%s: %s\n", indent, "", nat->preset,
+			      plan_nat->from->from ? " by " : "",
+			      plan_nat->from->from ? plan_nat->from->from : "", differences);
+	if (f)
+		(void)fclose(f);
+	for (size_t j = 0; j < nat->n_forwards; j++)
+		(void)fprintf(out, "%*s  forwards %s port %u to %s\n", indent, "",
+			      proto_name(nat->forwards[j].proto), nat->forwards[j].port,
+			      addr_format(&nat->forwards[j].to, text));
+}
+
+static void print_nat(const struct plan *plan, const struct plan_nat *plan_nat, int name,
+		      int preset, FILE *out)
+{
+	const struct nat *nat = &plan_nat->nat;
+	const struct nat_behaviour *tcp = &nat->tcp, *udp = &nat->udp;
+	char cell[4][KEYS_FORMAT_MAX];
+	char text[ADDR_TEXT_MAX];
+
+	(void)fprintf(
+		out, "%-*s  %-*s  %-13s  %-8s  %-9s  %-10s  %-8s  %-11s  %s\n", name,
+		plan_nat->name, preset, nat->preset, addr_format(&plan_nat->external, text),
+		both(nat_mapping_names[tcp->mapping], nat_mapping_names[udp->mapping], cell[0]),
+		both(nat_filtering_names[tcp->filtering], nat_filtering_names[udp->filtering],
+		     cell[1]),
+		both(nat_allocation_names[tcp->allocation], nat_allocation_names[udp->allocation],
+		     cell[2]),
+		both(nat_hairpin_names[tcp->hairpin], nat_hairpin_names[udp->hairpin], cell[3]),
+		nat_unsolicited_names[nat->unsolicited], nat_tcp_tracking_names[nat->tcp_tracking]);
+	print_more(plan, plan_nat, name, out);
+}
+
 static void print_nats(const struct plan *plan, FILE *out)
 {
-	char text[ADDR_TEXT_MAX];
 	int name = sizeof("NAT") - 1;
 	int preset = sizeof("PRESET") - 1;
 
@@ -107,24 +184,11 @@ static void print_nats(const struct plan *plan, FILE *out)
 		name = wider(name, plan->nats[i].name);
 		preset = wider(preset, plan->nats[i].nat.preset);
 	}
-	(void)fprintf(out, "\n%-*s  %-*s  %-13s  %-7s  %-9s  %-11s  %s\n", name, "NAT", preset,
-		      "PRESET", "ADDRESS", "MAPPING", "FILTERING", "UNSOLICITED", "TCP");
-	for (size_t i = 0; i < plan->n_nats; i++) {
-		const struct plan_nat *plan_nat = &plan->nats[i];
-		const struct nat *nat = &plan_nat->nat;
-
-		(void)fprintf(out, "%-*s  %-*s  %-13s  %-7s  %-9s  %-11s  %s\n", name,
-			      plan_nat->name, preset, nat->preset,
-			      addr_format(&plan_nat->external, text),
-			      nat_mapping_names[nat->tcp.mapping],
-			      nat_filtering_names[nat->tcp.filtering],
-			      nat_unsolicited_names[nat->unsolicited],
-			      nat_tcp_tracking_names[nat->tcp_tracking]);
-		for (size_t j = 0; j < nat->n_forwards; j++)
-			(void)fprintf(out, "%*s  forwards %s port %u to %s\n", name, "",
-				      proto_name(nat->forwards[j].proto), nat->forwards[j].port,
-				      addr_format(&nat->forwards[j].to, text));
-	}
+	(void)fprintf(out, "\n%-*s  %-*s  %-13s  %-8s  %-9s  %-10s  %-8s  %-11s  %s\n", name, "NAT",
+		      preset, "PRESET", "ADDRESS", "MAPPING", "FILTERING", "PORTS", "HAIRPIN",
+		      "UNSOLICITED", "TCP");
+	for (size_t i = 0; i < plan->n_nats; i++)
+		print_nat(plan, &plan->nats[i], name, preset, out);
 }
 
 static void print_program(const char *verb, const struct scenario_program *program, int width,

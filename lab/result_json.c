@@ -5,6 +5,7 @@
  * keep: so an object is built without a check at each step, and `lost` tells at
  * the end whether anything is missing.
  */
+#include "lab/nat_json.h"
 #include "lab/result.h"
 
 #include "base/cleanup.h"
@@ -113,28 +114,6 @@ static json_t *sysctls(const struct result *result, bool *lost)
 	return object;
 }
 
-static json_t *declared(const struct nat *nat, bool *lost)
-{
-	json_t *object = json_object();
-	json_t *forwards = json_array();
-
-	put(object, "mapping", text(nat_mapping_names[nat->tcp.mapping]), lost);
-	put(object, "filtering", text(nat_filtering_names[nat->tcp.filtering]), lost);
-	put(object, "unsolicited", text(nat_unsolicited_names[nat->unsolicited]), lost);
-	put(object, "tcp_tracking", text(nat_tcp_tracking_names[nat->tcp_tracking]), lost);
-	for (size_t i = 0; i < nat->n_forwards; i++) {
-		const struct nat_forward *f = &nat->forwards[i];
-		json_t *forward = json_object();
-
-		put(forward, "proto", text(f->proto == IPPROTO_UDP ? "udp" : "tcp"), lost);
-		put(forward, "port", json_integer(f->port), lost);
-		put(forward, "to", address(&f->to), lost);
-		append(forwards, forward, lost);
-	}
-	put(object, "forwards", forwards, lost);
-	return object;
-}
-
 static json_t *nats(const struct plan *plan, bool *lost)
 {
 	json_t *array = json_array();
@@ -145,7 +124,7 @@ static json_t *nats(const struct plan *plan, bool *lost)
 		put(nat, "node", text(plan->nats[i].name), lost);
 		put(nat, "external", address(&plan->nats[i].external), lost);
 		put(nat, "preset", text(plan->nats[i].nat.preset), lost);
-		put(nat, "declared", declared(&plan->nats[i].nat, lost), lost);
+		put(nat, "declared", nat_json(&plan->nats[i].nat), lost);
 		append(array, nat, lost);
 	}
 	return array;

@@ -74,14 +74,18 @@ static void print_presets(FILE *out)
 	const struct nat_preset *presets = nat_presets(&n);
 
 	(void)fputs("\n### Presets of NATs\n\n"
-		    "| Preset | Mapping | Filtering | Unsolicited | TCP tracking | Source |\n"
-		    "|---|---|---|---|---|---|\n",
+		    "| Preset | Mapping | Filtering | Ports | Hairpin | Unsolicited | TCP tracking "
+		    "| Source |\n"
+		    "|---|---|---|---|---|---|---|---|\n",
 		    out);
 	for (size_t i = 0; i < n; i++) {
 		const struct nat *nat = &presets[i].nat;
 
-		(void)fprintf(out, "| `%s` | `%s` | `%s` | `%s` | `%s` | %s%s%s |\n", nat->preset,
-			      nat_mapping_names[nat->tcp.mapping], nat_filtering_names[nat->tcp.filtering],
+		(void)fprintf(out, "| `%s` | `%s` | `%s` | `%s` | `%s` | `%s` | `%s` | %s%s%s |\n",
+			      nat->preset, nat_mapping_names[nat->tcp.mapping],
+			      nat_filtering_names[nat->tcp.filtering],
+			      nat_allocation_names[nat->tcp.allocation],
+			      nat_hairpin_names[nat->tcp.hairpin],
 			      nat_unsolicited_names[nat->unsolicited],
 			      nat_tcp_tracking_names[nat->tcp_tracking], presets[i].source,
 			      presets[i].assumptions ? ". *Assumed:* " : "",

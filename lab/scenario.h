@@ -19,7 +19,8 @@
 
 #define SCENARIO_NODES_MAX  4096 /* after counts are multiplied out */
 #define SCENARIO_STEPS_MAX  1024
-#define SCENARIO_BEHIND_MAX 200 /* machines behind one NAT */
+#define SCENARIO_BEHIND_MAX 240 /* addresses behind one NAT */
+#define SCENARIO_NATS_DEEP  4	/* NATs one behind the other */
 #define SCENARIO_SIZE_MAX   (1024 * 1024)
 #define SCENARIO_ERRORS_MAX 64
 
@@ -47,8 +48,11 @@ struct scenario_forward {
 /** struct scenario_nat - a NAT as the scenario declares it */
 struct scenario_nat {
 	struct where at;
-	char *name;	/* key in "nats"; NULL for a node's own */
-	struct nat nat; /* forwards not filled: see @forwards */
+	char *name;	   /* key in "nats"; NULL for a node's own */
+	char *from;	   /* the file that declares it, as written, or NULL */
+	char *behind;	   /* the name of the NAT in front of it, or NULL */
+	char **one_to_one; /* names of nodes, NULL-terminated, or NULL */
+	struct nat nat;	   /* forwards and statics not filled: see @forwards, @one_to_one */
 	struct scenario_forward *forwards;
 	size_t n_forwards;
 };
@@ -125,7 +129,8 @@ struct scenario_step {
 struct scenario {
 	char *name;
 	char *description;
-	uint64_t seed; /* of every random choice of the run */
+	uint64_t seed;	 /* of every random choice of the run */
+	bool check_nats; /* measure every NAT before the steps */
 	struct scenario_nat *nats;
 	size_t n_nats;
 	struct scenario_node *nodes;
@@ -143,6 +148,7 @@ struct scenario {
 struct scenario_errors {
 	char *text[SCENARIO_ERRORS_MAX];
 	struct where at[SCENARIO_ERRORS_MAX];
+	struct where inner[SCENARIO_ERRORS_MAX]; /* in the file that is named there */
 	size_t n;
 	size_t more;
 };

@@ -3,42 +3,17 @@
 
 #include "base/cleanup.h"
 #include "lab/keys_near.h"
-#include "lab/scenario_names.h"
+#include "lab/scenario_checking.h"
+#include "lab/scenario_nats.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
-/* One pass of checks. */
-struct check {
-	const struct scenario *scenario;
-	const struct keys_places *places;
-	struct source *source;
-	struct scenario_names names; /* none: not known, and nobody is told of unknown ones */
-	size_t n_functions;
-	size_t *n_behind; /* of each NAT of "nats": machines */
-	bool roles_known;
-};
-
 static void drop_check(struct check *check)
 {
 	scenario_names_free(&check->names);
-	free(check->n_behind);
-}
-
-static struct where at(const struct check *check, const void *member, struct where otherwise)
-{
-	return keys_at(check->places, member, otherwise);
-}
-
-static bool given(const struct check *check, const void *member)
-{
-	return keys_given(check->places, member);
-}
-
-static bool refused(const struct check *check, const void *member)
-{
-	return keys_refused(check->places, member);
+	free(check->behind);
 }
 
 static const struct scenario_node *find_entry(const struct check *check, const char *name)
@@ -69,11 +44,10 @@ static void complain_unknown_node(struct check *check, const char *name, struct 
 		     keys_near_hint(&near, hint));
 }
 
-/* The machine that a member names; NULL after a complaint, or when names are not known. */
-static const struct scenario_name *resolve(struct check *check, char *const *member,
-					   struct where otherwise)
+const struct scenario_name *check_resolve(struct check *check, char *const *member,
+					  struct where otherwise)
 {
-	struct where where = at(check, member, otherwise);
+	struct where where = check_at(check, member, otherwise);
 	const struct scenario_name *name;
 
 	if (!*member || !check->names.n)
@@ -88,44 +62,18 @@ static const struct scenario_name *resolve(struct check *check, char *const *mem
 	return NULL;
 }
 
-static size_t find_nat(const struct check *check, const char *name)
-{
-	size_t i = 0;
-
-	while (i < check->scenario->n_nats && strcmp(check->scenario->nats[i].name, name) != 0)
-		i++;
-	return i;
-}
-
-static void check_behind(struct check *check, const struct scenario_node *node)
-{
-	struct where where = at(check, &node->behind, node->at);
-	struct keys_near near = keys_near(node->behind);
-	char hint[KEYS_HINT_MAX];
-	size_t i = find_nat(check, node->behind);
-
-	if (i < check->scenario->n_nats) {
-		check->n_behind[i] += node->count;
-		return;
-	}
-	for (i = 0; i < check->scenario->n_nats && !source_is_full(check->source); i++)
-		keys_near_offer(&near, check->scenario->nats[i].name);
-	source_error(check->source, where, "there is no NAT '%s' in 'nats'%s", node->behind,
-		     keys_near_hint(&near, hint));
-}
-
 static void check_guest(struct check *check, const struct scenario_node *node)
 {
 	if (node->run && node->role != ROLE_FUNCTION)
-		source_error(check->source, at(check, &node->run, node->at),
+		source_error(check->source, check_at(check, &node->run, node->at),
 			     "run: only a function has a guest; steps run programs in a host");
-	if (!given(check, &node->wait) || refused(check, &node->wait))
+	if (!check_given(check, &node->wait) || check_refused(check, &node->wait))
 		return;
-	if (!given(check, &node->run))
-		source_error(check->source, at(check, &node->wait, node->at),
+	if (!check_given(check, &node->run))
+		source_error(check->source, check_at(check, &node->wait, node->at),
 			     "wait: there is no 'run', so nobody waits");
 	else if (check->roles_known && node->wait > check->n_functions)
-		source_error(check->source, at(check, &node->wait, node->at),
+		source_error(check->source, check_at(check, &node->wait, node->at),
 			     "wait: %u functions, but the scenario has only %zu", node->wait,
 			     check->n_functions);
 }
@@ -140,14 +88,12 @@ static void check_node(struct check *check, const struct scenario_node *node)
 			source_error(check->source, node->at, "no node may be called '%s'",
 				     reserved[i]);
 	if (node->nat && node->behind)
-		source_error(check->source, at(check, &node->behind, node->at),
+		source_error(check->source, check_at(check, &node->behind, node->at),
 			     "'nat' and 'behind' exclude each other");
 	else if ((node->nat || node->behind) && node->role == ROLE_SEED)
-		source_error(check->source, at(check, nat, node->at),
+		source_error(check->source, check_at(check, nat, node->at),
 			     "the seed is public, it cannot be behind a NAT");
-	if (node->behind)
-		check_behind(check, node);
-	if (!refused(check, &node->role))
+	if (!check_refused(check, &node->role))
 		check_guest(check, node);
 }
 
@@ -168,85 +114,13 @@ static void check_seeds(struct check *check)
 				     "a second seed; the first is '%s' in line %u", first->name,
 				     first->at.line);
 		else if (node->count > 1)
-			source_error(check->source, at(check, &node->count, node->at),
+			source_error(check->source, check_at(check, &node->count, node->at),
 				     "there is only one seed");
 		first = first ? first : node;
 	}
-	if (!first && check->n_functions && given(check, &scenario->nodes))
-		source_error(check->source, at(check, &scenario->nodes, (struct where){1, 1}),
+	if (!first && check->n_functions && check_given(check, &scenario->nodes))
+		source_error(check->source, check_at(check, &scenario->nodes, (struct where){1, 1}),
 			     "there are functions, so one node must have 'role: seed'");
-}
-
-/* The only place where an inconsistent declaration is known by its line. */
-static void check_behaviour(struct check *check, const struct scenario_nat *nat)
-{
-	struct error why = {0};
-
-	if (nat_check(&nat->nat, &why) < 0)
-		source_error(check->source, nat->at, "%s", why.text);
-}
-
-/* @node: whose own the NAT is; NULL for one of "nats", @n_behind machines behind it. */
-static void check_forward(struct check *check, const struct scenario_nat *nat,
-			  const struct scenario_forward *forward, const struct scenario_node *node,
-			  size_t n_behind)
-{
-	struct where where = at(check, &forward->to, forward->at);
-	const struct scenario_name *to;
-
-	for (const struct scenario_forward *f = nat->forwards; f < forward; f++) {
-		if (f->port && f->port == forward->port && f->proto == forward->proto) {
-			source_error(check->source, at(check, &forward->port, forward->at),
-				     "%s port %u is already forwarded in line %u",
-				     f->proto == IPPROTO_TCP ? "TCP" : "UDP", f->port, f->at.line);
-			break;
-		}
-	}
-	if (!forward->to) {
-		if (!node && n_behind > 1 && !given(check, &forward->to))
-			source_error(check->source, forward->at,
-				     "'to' is missing: %zu nodes are behind '%s'", n_behind,
-				     nat->name);
-		return;
-	}
-	to = resolve(check, &forward->to, forward->at);
-	if (!to)
-		return;
-	if (node && (node->counted || to->node != node))
-		source_error(check->source, where,
-			     "this NAT has only its own node behind it, leave out 'to'");
-	else if (!node && (!to->node->behind || strcmp(to->node->behind, nat->name) != 0))
-		source_error(check->source, where, "'%s' is not behind '%s'", forward->to,
-			     nat->name);
-}
-
-static void check_nats(struct check *check)
-{
-	const struct scenario *scenario = check->scenario;
-
-	for (size_t i = 0; i < scenario->n_nats; i++) {
-		const struct scenario_nat *nat = &scenario->nats[i];
-
-		check_behaviour(check, nat);
-		if (check->n_behind[i] == 0)
-			source_error(check->source, nat->at, "no node is behind the NAT '%s'",
-				     nat->name);
-		else if (check->n_behind[i] > SCENARIO_BEHIND_MAX)
-			source_error(check->source, nat->at,
-				     "%zu nodes are behind the NAT '%s', at most %d can be",
-				     check->n_behind[i], nat->name, SCENARIO_BEHIND_MAX);
-		for (size_t j = 0; j < nat->n_forwards; j++)
-			check_forward(check, nat, &nat->forwards[j], NULL, check->n_behind[i]);
-	}
-	for (size_t i = 0; i < scenario->n_nodes; i++) {
-		const struct scenario_node *node = &scenario->nodes[i];
-
-		if (!node->nat)
-			continue;
-		check_behaviour(check, node->nat);
-		for (size_t j = 0; j < node->nat->n_forwards; j++)
-			check_forward(check, node->nat, &node->nat->forwards[j], node, 1);
-	}
 }
 
 static void check_ports(struct check *check, const struct scenario_step *step, size_t i)
@@ -257,7 +131,7 @@ static void check_ports(struct check *check, const struct scenario_step *step, s
 		if (!serve->port || other->port != serve->port || !serve->node || !other->node ||
 		    strcmp(other->node, serve->node) != 0)
 			continue;
-		source_error(check->source, at(check, &serve->port, serve->at),
+		source_error(check->source, check_at(check, &serve->port, serve->at),
 			     "%s already serves port %u in line %u", serve->node, serve->port,
 			     other->at.line);
 		return;
@@ -270,14 +144,14 @@ static void check_path(struct check *check, const struct scenario_step *step)
 
 	if (step->path != PATH_DIRECT)
 		return;
-	if (!given(check, &step->serve))
+	if (!check_given(check, &step->serve))
 		missing = "serve";
-	else if (!given(check, &step->run))
+	else if (!check_given(check, &step->run))
 		missing = "run";
-	else if (!given(check, &step->moved))
+	else if (!check_given(check, &step->moved))
 		missing = "moved";
 	if (missing)
-		source_error(check->source, at(check, &step->path, step->at),
+		source_error(check->source, check_at(check, &step->path, step->at),
 			     "path: to prove that it is direct, the step needs '%s'", missing);
 }
 
@@ -293,14 +167,15 @@ static void check_without_run(struct check *check, const struct scenario_step *s
 		{&step->exit, "exit"},
 	};
 
-	if (given(check, &step->run))
+	if (check_given(check, &step->run))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(about_run); i++)
-		if (given(check, about_run[i].member) && !refused(check, about_run[i].member))
-			source_error(check->source, at(check, about_run[i].member, step->at),
+		if (check_given(check, about_run[i].member) &&
+		    !check_refused(check, about_run[i].member))
+			source_error(check->source, check_at(check, about_run[i].member, step->at),
 				     "%s: the step has no 'run' to take it from", about_run[i].key);
-	if (!given(check, &step->serve) && !given(check, &step->links) &&
-	    !given(check, &step->listening) && !source_complained_at(check->source, step->at))
+	if (!check_given(check, &step->serve) && !check_given(check, &step->links) &&
+	    !check_given(check, &step->listening) && !source_complained_at(check->source, step->at))
 		source_error(
 			check->source, step->at,
 			"the step does nothing; it needs 'links', 'listening', 'serve' or 'run'");
@@ -312,27 +187,27 @@ static void check_step(struct check *check, const struct scenario_step *step)
 
 	for (const struct scenario_step *s = check->scenario->steps; step->name && s < step; s++) {
 		if (s->name && strcmp(s->name, step->name) == 0) {
-			source_error(check->source, at(check, &step->name, step->at),
+			source_error(check->source, check_at(check, &step->name, step->at),
 				     "the step in line %u has the same name", s->at.line);
 			break;
 		}
 	}
 	if (step->links && check->roles_known && check->n_functions < 2)
-		source_error(check->source, at(check, &step->links, step->at),
+		source_error(check->source, check_at(check, &step->links, step->at),
 			     "links: there are no two functions to link");
 	for (size_t i = 0; i < step->n_listening; i++)
-		(void)resolve(check, &step->listening[i].node, step->listening[i].at);
+		(void)check_resolve(check, &step->listening[i].node, step->listening[i].at);
 	for (size_t i = 0; i < step->n_serve; i++) {
-		(void)resolve(check, &step->serve[i].node, step->serve[i].at);
+		(void)check_resolve(check, &step->serve[i].node, step->serve[i].at);
 		check_ports(check, step, i);
 	}
 	for (size_t i = 0; i < step->n_run; i++)
-		(void)resolve(check, &step->run[i].node, step->run[i].at);
+		(void)check_resolve(check, &step->run[i].node, step->run[i].at);
 	check_without_run(check, step);
 	check_path(check, step);
-	dropper = resolve(check, &step->dropped_by, step->at);
-	if (dropper && !dropper->node->nat && !dropper->node->behind)
-		source_error(check->source, at(check, &step->dropped_by, step->at),
+	dropper = check_resolve(check, &step->dropped_by, step->at);
+	if (dropper && !scenario_nat_of(check->scenario, dropper->node))
+		source_error(check->source, check_at(check, &step->dropped_by, step->at),
 			     "dropped_by: '%s' is not behind a NAT", step->dropped_by);
 }
 
@@ -361,20 +236,20 @@ static void check_unique(struct check *check)
 static int make_names(struct check *check)
 {
 	const struct scenario *scenario = check->scenario;
-	bool known = !refused(check, &scenario->nodes);
+	bool known = !check_refused(check, &scenario->nodes);
 	size_t total = 0;
 
 	for (size_t i = 0; i < scenario->n_nodes; i++) {
 		const struct scenario_node *node = &scenario->nodes[i];
 
-		known = known && !refused(check, &node->count);
+		known = known && !check_refused(check, &node->count);
 		if (total <= SCENARIO_NODES_MAX && total + node->count > SCENARIO_NODES_MAX) {
-			source_error(check->source, at(check, &node->count, node->at),
+			source_error(check->source, check_at(check, &node->count, node->at),
 				     "more than %d nodes in all", SCENARIO_NODES_MAX);
 			known = false;
 		}
 		total += node->count;
-		check->roles_known = check->roles_known && !refused(check, &node->role);
+		check->roles_known = check->roles_known && !check_refused(check, &node->role);
 		if (node->role == ROLE_FUNCTION)
 			check->n_functions += node->count;
 	}
@@ -389,8 +264,8 @@ int scenario_check(const struct scenario *scenario, const struct keys_places *pl
 		.scenario = scenario, .places = places, .source = source, .roles_known = true};
 	int r;
 
-	check.n_behind = calloc(scenario->n_nats + 1, sizeof(*check.n_behind));
-	if (!check.n_behind)
+	check.behind = calloc(scenario->n_nats + 1, sizeof(*check.behind));
+	if (!check.behind)
 		return -ENOMEM;
 	r = make_names(&check);
 	if (r < 0)

@@ -2,153 +2,16 @@
 #include "lab/scenario_keys.h"
 
 #include "base/clock.h"
+#include "lab/scenario_nat_keys.h"
 
-#include <netinet/in.h>
-
-#define NODE_NAME_MAX (KEYS_NAME_MAX + 4) /* with the number that a count appends */
-#define CPUS_MAX      1024
+#define CPUS_MAX 1024
 
 const char *const scenario_role_words[] = {"function", "seed", "host", NULL};
-static const char *const proto_words[] = {"tcp", "udp", NULL};
-static const int proto_values[] = {IPPROTO_TCP, IPPROTO_UDP};
 static const char *const links_words[] = {"all", NULL};
 static const int links_values[] = {true};
 const char *const scenario_path_words[] = {"any", "direct", NULL};
 const char *const scenario_exit_words[] = {"zero", "nonzero", "any", NULL};
 static const char *const moved_words[] = {"sent", "received", NULL};
-
-static const char *preset_word(size_t index)
-{
-	size_t n;
-	const struct nat_preset *presets = nat_presets(&n);
-
-	return index < n ? presets[index].nat.preset : NULL;
-}
-
-/* The first row of its table, so that the rows after it overrule it. */
-static void set_preset(void *object, size_t index)
-{
-	struct scenario_nat *nat = object;
-	size_t n;
-
-	nat->nat = nat_presets(&n)[index].nat;
-}
-
-static const struct key forward_rows[] = {
-	{
-		.name = "port",
-		.kind = KEY_PORT,
-		.required = true,
-		KEY_MEMBER(struct scenario_forward, port),
-		.doc = "The external port.",
-	},
-	{
-		.name = "to",
-		.kind = KEY_NAME,
-		.max = NODE_NAME_MAX,
-		.absent = "the only node behind the NAT",
-		KEY_MEMBER(struct scenario_forward, to),
-		.doc = "The node, by its concrete name (`fn0`).",
-	},
-	{
-		.name = "to_port",
-		.kind = KEY_PORT,
-		.absent = "the same as `port`",
-		KEY_MEMBER(struct scenario_forward, to_port),
-		.doc = "The node's port.",
-	},
-	{
-		.name = "proto",
-		.kind = KEY_ENUM,
-		.words = proto_words,
-		.values = proto_values,
-		.initial = "tcp",
-		KEY_MEMBER(struct scenario_forward, proto),
-		.doc = "What is forwarded.",
-	},
-	{0},
-};
-
-static const struct keys forward_keys = {
-	.name = "forward",
-	.noun = "a forward",
-	.plural = "forwards",
-	.doc = "One static port forward: what arrives at a port of the NAT's external address "
-	       "goes to a node behind it, whoever sent it.",
-	.size = sizeof(struct scenario_forward),
-	.at = offsetof(struct scenario_forward, at),
-	.label = KEYS_NONE,
-	.rows = forward_rows,
-};
-
-static const struct key nat_rows[] = {
-	{
-		.name = "preset",
-		.kind = KEY_ENUM,
-		.choices = preset_word,
-		.set = set_preset,
-		.initial = "lambda",
-		KEY_MEMBER(struct scenario_nat, nat.preset),
-		.doc = "A named composition of behaviours; the keys below overrule it.",
-	},
-	{
-		.name = "mapping",
-		.kind = KEY_ENUM,
-		.words = nat_mapping_names,
-		.absent = "the preset's",
-		KEY_MEMBER(struct scenario_nat, nat.tcp.mapping),
-		.doc = "When an external port is used again: for all that one inside "
-		       "address and port sends (endpoint-independent), or only towards "
-		       "one remote address and port (\"symmetric\").",
-	},
-	{
-		.name = "filtering",
-		.kind = KEY_ENUM,
-		.words = nat_filtering_names,
-		.absent = "the preset's",
-		KEY_MEMBER(struct scenario_nat, nat.tcp.filtering),
-		.doc = "Who may answer through a mapping.",
-	},
-	{
-		.name = "unsolicited",
-		.kind = KEY_ENUM,
-		.words = nat_unsolicited_names,
-		.absent = "the preset's",
-		KEY_MEMBER(struct scenario_nat, nat.unsolicited),
-		.doc = "What a packet that nobody behind the NAT asked for is answered "
-		       "with: silence, a TCP reset, or an ICMP error.",
-	},
-	{
-		.name = "tcp_tracking",
-		.kind = KEY_ENUM,
-		.words = nat_tcp_tracking_names,
-		.absent = "the preset's",
-		KEY_MEMBER(struct scenario_nat, nat.tcp_tracking),
-		.doc = "Whether the NAT drops what it takes for outside of the TCP window.",
-	},
-	{
-		.name = "forwards",
-		.kind = KEY_LIST,
-		.max = NAT_FORWARDS_MAX,
-		.keys = &forward_keys,
-		KEY_ARRAY(struct scenario_nat, forwards),
-		.doc = "Static port forwards.",
-	},
-	{0},
-};
-
-static const struct keys nat_keys = {
-	.name = "nat",
-	.noun = "a NAT",
-	.plural = "NATs",
-	.doc = "How a NAT behaves, in the terms of RFC 4787 and RFC 5382: a preset, and what "
-	       "differs from it. The preset's name alone (`nat: lambda`) is the short form.",
-	.shorthand = "preset",
-	.size = sizeof(struct scenario_nat),
-	.at = offsetof(struct scenario_nat, at),
-	.label = offsetof(struct scenario_nat, name),
-	.rows = nat_rows,
-};
 
 static const struct key node_rows[] = {
 	{
@@ -175,7 +38,7 @@ static const struct key node_rows[] = {
 		.name = "nat",
 		.kind = KEY_OWN,
 		.absent = "none",
-		.keys = &nat_keys,
+		.keys = &scenario_nat_keys,
 		KEY_MEMBER(struct scenario_node, nat),
 		.doc = "A NAT in front of each of them, `fn0-nat`, ... .",
 	},
@@ -226,11 +89,11 @@ static const struct keys node_keys = {
 		KEY_MEMBER(struct scenario_program, port),                \
 		.doc = "The TCP port where it listens when it is ready.", \
 	}
-#define NODE_ROW                                                                          \
-	{                                                                                 \
-		.name = "node", .kind = KEY_NAME, .max = NODE_NAME_MAX, .required = true, \
-		KEY_MEMBER(struct scenario_program, node),                                \
-		.doc = "Where it runs: a node's concrete name (`fn0`).",                  \
+#define NODE_ROW                                                                              \
+	{                                                                                     \
+		.name = "node", .kind = KEY_NAME, .max = SCENARIO_NAME_MAX, .required = true, \
+		KEY_MEMBER(struct scenario_program, node),                                    \
+		.doc = "Where it runs: a node's concrete name (`fn0`).",                      \
 	}
 
 static const struct key listening_rows[] = {PORT_ROW, NODE_ROW, {0}};
@@ -367,7 +230,7 @@ static const struct key expect_rows[] = {
 	{
 		.name = "dropped_by",
 		.kind = KEY_NAME,
-		.max = NODE_NAME_MAX,
+		.max = SCENARIO_NAME_MAX,
 		.absent = "nobody",
 		KEY_MEMBER(struct scenario_step, dropped_by),
 		.doc = "A node behind a NAT: that NAT must have dropped packets that "
@@ -523,11 +386,19 @@ static const struct key scenario_rows[] = {
 		.doc = "The seed of every random choice of the run.",
 	},
 	{
+		.name = "check_nats",
+		.kind = KEY_BOOL,
+		.initial = "on",
+		KEY_MEMBER(struct scenario, check_nats),
+		.doc = "Measure before the steps whether every NAT behaves as declared; a run "
+		       "with one that does not has failed.",
+	},
+	{
 		.name = "nats",
 		.kind = KEY_MAP,
 		.max = SCENARIO_NODES_MAX,
 		.absent = "none",
-		.keys = &nat_keys,
+		.keys = &scenario_nat_keys,
 		KEY_ARRAY(struct scenario, nats),
 		.doc = "NATs that several nodes are behind (see `behind`), by name.",
 	},

@@ -9,6 +9,8 @@
 
 #include "lab/keys.h"
 
+#define SCENARIO_NAME_MAX (KEYS_NAME_MAX + 4) /* with the number that a count appends */
+
 /** The table of a document's top level; it binds a struct scenario. */
 extern const struct keys scenario_keys;
 

@@ -47,7 +47,7 @@ static void add_node(struct scenario_names *names, const struct scenario_node *n
 
 		*name = (struct scenario_name){.node = node, .at = node->at};
 		(void)scenario_node_name(node, i, name->name);
-		if (!node->nat)
+		if (!node->nat || !nat_translates(&node->nat->nat))
 			continue;
 		name = &names->name[names->n++];
 		*name = (struct scenario_name){.node = node, .at = node->at, .is_nat = true};

@@ -13,11 +13,12 @@ static bool before(struct where a, struct where b)
 }
 
 /* Behind those of the same place: they stay in the order in which they were found. */
-static void insert(struct scenario_errors *errors, struct where at, char *text)
+static void insert(struct scenario_errors *errors, struct where at, struct where inner, char *text)
 {
 	size_t i = errors->n;
 
-	while (i > 0 && before(at, errors->at[i - 1]))
+	while (i > 0 && (before(at, errors->at[i - 1]) ||
+			 (!before(errors->at[i - 1], at) && before(inner, errors->inner[i - 1]))))
 		i--;
 	if (errors->n == SCENARIO_ERRORS_MAX) {
 		errors->more++;
@@ -30,8 +31,11 @@ static void insert(struct scenario_errors *errors, struct where at, char *text)
 	(void)memmove(errors->text + i + 1, errors->text + i,
 		      (errors->n - i) * sizeof(errors->text[0]));
 	(void)memmove(errors->at + i + 1, errors->at + i, (errors->n - i) * sizeof(errors->at[0]));
+	(void)memmove(errors->inner + i + 1, errors->inner + i,
+		      (errors->n - i) * sizeof(errors->inner[0]));
 	errors->text[i] = text;
 	errors->at[i] = at;
+	errors->inner[i] = inner;
 	errors->n++;
 }
 
@@ -49,7 +53,8 @@ void source_error(struct source *source, struct where at, const char *fmt, ...)
 		sentence = NULL;
 	if (sentence &&
 	    asprintf(&text, "%s:%u:%u: %s", source->file, at.line, at.column, sentence) >= 0)
-		insert(source->errors, at, text);
+		insert(source->errors, source->within.line ? source->within : at,
+		       source->within.line ? at : (struct where){0}, text);
 	else
 		source->errors->more++; /* no memory for the words, but it counts */
 }

@@ -17,10 +17,12 @@
  * struct source - a document being read
  * @file: its name, for errors
  * @errors: the caller's; zeroed to begin with
+ * @within: where the document that the user gave names this one; line 0: it is that one
  */
 struct source {
 	const char *file;
 	struct scenario_errors *errors;
+	struct where within;
 };
 
 /** source_error() - complain about the place @at: "file:line:col: sentence". */

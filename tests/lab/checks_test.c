@@ -34,8 +34,55 @@ static const struct refused refused[] = {
 	 "t.yaml:3:3: no node is behind the NAT 'home'\n"},
 	{"too many behind one NAT",
 	 NATS "  home: linux\n"
-	      "nodes:\n" SEED "  fn: {count: 201, behind: home}\n",
-	 "t.yaml:3:3: 201 nodes are behind the NAT 'home', at most 200 can be\n"},
+	      "nodes:\n" SEED "  fn: {count: 241, behind: home}\n",
+	 "t.yaml:3:3: 241 addresses are needed behind the NAT 'home', at most 240 can be\n"},
+	{"too many NATs behind one NAT",
+	 NATS "  isp: linux\n"
+	      "nodes:\n" SEED "  fn: {count: 81, nat: {addresses: 2, behind: isp}}\n",
+	 "t.yaml:3:3: 243 addresses are needed behind the NAT 'isp', at most 240 can be\n"},
+	{"a NAT behind an unknown one",
+	 NATS "  home: {preset: linux, behind: ips}\n"
+	      "  isp: linux\n"
+	      "nodes:\n" SEED "  fn: {behind: home}\n"
+	      "  fx: {nat: {behind: isq}, run: x}\n"
+	      "  fy: {behind: isp}\n",
+	 "t.yaml:3:33: there is no NAT 'ips' in 'nats', did you mean 'isp'?\n"
+	 "t.yaml:8:22: there is no NAT 'isq' in 'nats', did you mean 'isp'?\n"},
+	{"NATs behind each other",
+	 NATS "  a: {behind: b}\n"
+	      "  b: {behind: c}\n"
+	      "  c: {behind: b}\n"
+	      "  d: {behind: d}\n"
+	      "nodes:\n" SEED "  fn: {behind: a}\n",
+	 "t.yaml:4:15: 'b' is behind itself\n"
+	 "t.yaml:6:15: 'd' is behind itself\n"},
+	{"NATs too deep",
+	 NATS "  a: {behind: b}\n"
+	      "  b: {behind: c}\n"
+	      "  c: {behind: d}\n"
+	      "  d: linux\n"
+	      "nodes:\n" SEED "  fn: {nat: {behind: a}}\n",
+	 "t.yaml:9:22: 5 NATs one behind the other, at most 4 can be\n"},
+	{"one-to-one with those who are not there",
+	 NATS "  home: {preset: linux, one_to_one: [fn1, fx, f]}\n"
+	      "nodes:\n" SEED "  fn: {count: 2, behind: home}\n"
+	      "  fx: {nat: {one_to_one: [fx, fn0]}}\n",
+	 "t.yaml:3:43: 'fx' is not behind 'home'\n"
+	 "t.yaml:3:47: there is no node 'f'\n"
+	 "t.yaml:7:31: this NAT has only its own node behind it, so one_to_one can name no "
+	 "other\n"},
+	{"one-to-one twice",
+	 NATS "  home: {one_to_one: [fn, fn]}\n"
+	      "nodes:\n" SEED "  fn: {behind: home}\n",
+	 "t.yaml:3:27: one_to_one names 'fn' twice\n"},
+	{"a forward of a NAT that is none",
+	 HEAD SEED "  fn: {nat: {preset: none, forwards: [{port: 1}]}}\n",
+	 "t.yaml:4:13: mapping: none, so there is nothing to forward\n"},
+	{"a drop by a NAT that is none",
+	 HEAD SEED "  fn: {nat: none}\n"
+		   "steps:\n"
+		   "  - {name: s, run: {node: fn, command: x}, expect: {dropped_by: fn}}\n",
+	 "t.yaml:6:65: dropped_by: 'fn' is not behind a NAT\n"},
 	{"too many nodes",
 	 HEAD SEED "  fn: {count: 4000}\n"
 		   "  fx: {count: 96}\n"

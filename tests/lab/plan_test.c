@@ -37,13 +37,20 @@ static int compare_addresses(const void *a, const void *b)
 static void expect_unique_addresses(const struct plan *plan)
 {
 	const struct topo_spec *spec = &plan->spec;
-	cleanup_free struct addr *all = calloc(2 * spec->n_links + 1, sizeof(*all));
+	cleanup_free struct addr *all =
+		calloc(2 * spec->n_links + TOPO_OTHERS_MAX * plan->n_nats + 1, sizeof(*all));
 	size_t n = 0;
 
 	cr_assert(all);
 	for (size_t i = 0; i < 2 * spec->n_links; i++)
 		if (spec->links[i / 2].ends[i % 2].addr.family != AF_UNSPEC)
 			all[n++] = spec->links[i / 2].ends[i % 2].addr;
+	for (size_t i = 0; i < plan->n_nats; i++) {
+		const struct topo_node *node = &spec->nodes[plan->nats[i].topo];
+
+		for (size_t j = 0; j < node->n_others; j++)
+			all[n++] = node->others[j];
+	}
 	qsort(all, n, sizeof(*all), compare_addresses);
 	for (size_t i = 1; i < n; i++)
 		cr_assert_neq(addr_cmp_host(&all[i - 1], &all[i]), 0, "%zu twice", i);
@@ -62,14 +69,36 @@ static bool has_interface(const struct topo_spec *spec, size_t node, const char 
 	return false;
 }
 
+/* Every NAT can be measured from behind it and from where its own address is known. */
+static void expect_probes(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_nats; i++) {
+		const struct plan_nat *nat = &plan->nats[i];
+		const struct plan_reflector *reflector;
+
+		cr_assert_lt(nat->probe.reflector, plan->n_reflectors);
+		reflector = &plan->reflectors[nat->probe.reflector];
+		cr_assert_eq(plan->spec.nodes[reflector->topo].kind, TOPO_HOST);
+		cr_assert_eq(plan->spec.nodes[nat->probe.topo].kind, TOPO_HOST);
+		cr_assert(addr_is_private(&nat->probe.inside));
+		for (size_t j = 0; j < 2; j++)
+			cr_assert_eq(addr_is_private(&reflector->addrs[j]),
+				     nat->upstream != PLAN_NONE);
+	}
+}
+
 /* What the headers promise of every plan. */
 static void expect_sound(const struct plan *plan)
 {
 	const struct topo_spec *spec = &plan->spec;
 
-	cr_assert_eq(spec->n_nodes, 1 + plan->n_nats + plan->n_nodes);
-	cr_assert_eq(spec->n_links, plan->n_nats + plan->n_nodes);
-	cr_assert_eq(spec->n_routes, 2 * spec->n_links);
+	size_t n_others = 0;
+
+	cr_assert_geq(spec->n_nodes, 1 + plan->n_nats + plan->n_nodes + plan->n_reflectors);
+	for (size_t i = 0; i < plan->n_nats; i++)
+		n_others += spec->nodes[plan->nats[i].topo].n_others;
+	/* Each link has one each way; but a reflector's second sends nothing by itself. */
+	cr_assert_eq(spec->n_routes, 2 * spec->n_links - plan->n_reflectors + n_others);
 	cr_assert_eq(spec->nodes[plan->internet].kind, TOPO_INTERNET);
 	for (size_t i = 0; i < plan->n_nats; i++) {
 		const struct plan_nat *nat = &plan->nats[i];
@@ -78,7 +107,10 @@ static void expect_sound(const struct plan *plan)
 		cr_assert_eq(spec->nodes[nat->topo].kind, TOPO_NAT);
 		cr_assert_eq(spec->nodes[nat->topo].nat, &nat->nat);
 		cr_assert(addr_equal(&spec->nodes[nat->topo].external, &nat->external));
-		cr_assert_eq(link->ends[0].node, plan->internet);
+		cr_assert_eq(link->ends[0].node, nat->upstream == PLAN_NONE
+							 ? plan->internet
+							 : plan->nats[nat->upstream].topo);
+		cr_assert_eq(addr_is_private(&nat->external), nat->upstream != PLAN_NONE);
 		cr_assert_eq(link->ends[1].node, nat->topo);
 		cr_assert_str_eq(link->ends[1].ifname, spec->nodes[nat->topo].wan);
 		cr_assert(addr_equal(&link->ends[1].addr, &nat->external));
@@ -98,6 +130,8 @@ static void expect_sound(const struct plan *plan)
 		cr_assert_not(addr_is_private(&node->external));
 	}
 	expect_unique_addresses(plan);
+	if (plan->checks_nats)
+		expect_probes(plan);
 }
 
 Test(plan, quickstart_reads_well)
@@ -223,6 +257,58 @@ Test(plan, nodes_share_a_nat_or_have_their_own)
 	scenario_free(scenario);
 }
 
+/*
+ *	internet ──┬── isp ──┬── home ── phone
+ *	           │         ├── srv                 has an address of its own
+ *	           │         └── block ── flat ──┬── tv0-nat ── tv0
+ *	           │                             └── tv1-nat ── tv1
+ *	           ├── seed
+ *	           └── web                           behind a NAT that is none
+ */
+static const char nested[] = "name: nested\n"
+			     "nats:\n"
+			     "  home: {preset: linux, behind: isp, tcp: {mapping: apdm}}\n"
+			     "  isp: {preset: cgnat-blocks, addresses: 3, one_to_one: srv}\n"
+			     "  block: {preset: full-cone, behind: isp, timeouts: {udp: 5s}}\n"
+			     "  flat: {preset: none, behind: block}\n"
+			     "nodes:\n"
+			     "  seed: {role: seed}\n"
+			     "  phone: {behind: home}\n"
+			     "  tv: {count: 2, nat: {preset: symmetric, behind: flat}}\n"
+			     "  srv: {role: host, behind: isp}\n"
+			     "  web: {role: host, nat: none}\n";
+
+Test(plan, nats_are_behind_nats)
+{
+	struct scenario *scenario = scenario_of(nested);
+	struct plan *plan = plan_of(scenario);
+	cleanup_free char *for_people = printed(print_text, plan);
+	cleanup_free char *for_programs = printed(print_json, plan);
+	const struct plan_nat *isp = plan_find_nat(plan, "isp");
+	const struct plan_nat *tv = plan_find_nat(plan, "tv1-nat");
+
+	expect_sound(plan);
+	cr_assert_eq(plan->n_nats, 5);
+	expect_node(plan, "phone", "home", "10.0.0.2", "203.1.0.1", 0);
+	expect_node(plan, "tv1", "tv1-nat", "10.0.4.2", "203.1.0.1", 0);
+	expect_node(plan, "srv", "isp", "10.0.1.4", "203.1.0.4", 0);
+	expect_node(plan, "web", "-", "203.0.113.11", "203.0.113.11", 0);
+	cr_assert(isp && tv);
+	cr_expect_eq(&plan->nats[tv->upstream], plan_find_nat(plan, "block"));
+	cr_expect_eq(plan_outermost(plan, plan_find(plan, "tv1")->nat), (size_t)(isp - plan->nats));
+	expect_address(&isp->spare, "203.1.0.5");
+	cr_assert_eq(isp->nat.n_statics, 1);
+	expect_address(&isp->nat.statics[0].inside, "10.0.1.4");
+	expect_address(&isp->nat.statics[0].external, "203.1.0.4");
+	/* The public one, and those on the inside of isp and of block. */
+	cr_expect_eq(plan->n_reflectors, 3);
+	cr_expect_null(plan_find(plan, "reflector"));
+	expect_golden("tests/lab/golden/nested.txt", for_people);
+	expect_golden("tests/lab/golden/nested.json", for_programs);
+	plan_free(plan);
+	scenario_free(scenario);
+}
+
 static const struct {
 	const char *text;
 	size_t n_nats, n_nodes;
@@ -289,7 +375,7 @@ Test(plan, refuses_what_is_too_large)
 	expect_no_plan(&scenario, "4097 nodes, at most 4096 can be");
 	nodes[0].count = SCENARIO_BEHIND_MAX + 1;
 	nodes[0].behind = nat.name;
-	expect_no_plan(&scenario, "more than 200 nodes are behind home");
+	expect_no_plan(&scenario, "more than 240 addresses are needed behind home");
 }
 
 Test(plan, refuses_a_nat_that_cannot_be)

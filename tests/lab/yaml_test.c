@@ -104,7 +104,7 @@ static const struct refused refused[] = {
 	{"repeated nodes", BASE "  fn: {role: host}\n",
 	 "t.yaml:5:3: the key 'fn' is given twice, first in line 4\n"},
 	{"a merge key", BASE "<<: {seed: 3}\n",
-	 "t.yaml:5:1: unknown key '<<'; a scenario has name, description, seed, nats, "
+	 "t.yaml:5:1: unknown key '<<'; a scenario has name, description, seed, check_nats, nats, "
 	 "nodes, steps\n"},
 	{"a byte order mark alone", "\xef\xbb\xbf", "t.yaml:1:1: the document is empty\n"},
 	{"a scalar", "x\n", "t.yaml:1:1: expected a scenario as a mapping, found 'x'\n"},

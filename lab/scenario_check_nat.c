@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/cleanup.h"
+#include "lab/keys_near.h"
+#include "lab/scenario_checking.h"
+#include "lab/scenario_nats.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+/* The only place where an inconsistent declaration is known by its line. */
+static void check_behaviour(struct check *check, const struct scenario_nat *nat)
+{
+	struct error why = {0};
+
+	if (nat_check(&nat->nat, &why) < 0)
+		source_error(check->source, nat->at, "%s", why.text);
+}
+
+/* @member: the name of a NAT, of "nats" or nobody's. */
+static void check_exists(struct check *check, char *const *member, struct where otherwise)
+{
+	struct where where = check_at(check, member, otherwise);
+	const struct scenario *scenario = check->scenario;
+	struct keys_near near;
+	char hint[KEYS_HINT_MAX];
+
+	if (!*member || scenario_nat_find(scenario, *member))
+		return;
+	near = keys_near(*member);
+	for (size_t i = 0; i < scenario->n_nats && !source_is_full(check->source); i++)
+		keys_near_offer(&near, scenario->nats[i].name);
+	source_error(check->source, where, "there is no NAT '%s' in 'nats'%s", *member,
+		     keys_near_hint(&near, hint));
+}
+
+/* Is @nat in a circle, and the first of it in the document? */
+static bool begins_circle(const struct scenario *scenario, const struct scenario_nat *nat)
+{
+	const struct scenario_nat *next = scenario_nat_find(scenario, nat->behind);
+
+	for (size_t i = 0; next && i < scenario->n_nats; i++) {
+		if (next == nat)
+			return true;
+		if (next < nat)
+			return false;
+		next = scenario_nat_find(scenario, next->behind);
+	}
+	return false;
+}
+
+static bool in_circle(const struct scenario *scenario, const struct scenario_nat *nat)
+{
+	return scenario_nat_depth(scenario, nat) > scenario->n_nats + 1;
+}
+
+static void check_depth(struct check *check, const struct scenario_nat *nat)
+{
+	const struct scenario *scenario = check->scenario;
+	struct where where = check_at(check, &nat->behind, nat->at);
+	size_t depth = scenario_nat_depth(scenario, nat);
+
+	check_exists(check, &nat->behind, nat->at);
+	if (nat->name && begins_circle(scenario, nat))
+		source_error(check->source, where, "'%s' is behind itself", nat->name);
+	else if (!in_circle(scenario, nat) && depth > SCENARIO_NATS_DEEP)
+		source_error(check->source, where,
+			     "%zu NATs one behind the other, at most %d can be", depth,
+			     SCENARIO_NATS_DEEP);
+}
+
+/* Is the machine @to behind this NAT and no nearer one? */
+static bool is_behind(const struct check *check, const struct scenario_name *to,
+		      const struct scenario_nat *nat)
+{
+	return scenario_nat_of(check->scenario, to->node) == nat;
+}
+
+static void check_to(struct check *check, const struct scenario_nat *nat, char *const *member,
+		     struct where otherwise, const struct scenario_node *node, const char *advice)
+{
+	const struct scenario_name *to = check_resolve(check, member, otherwise);
+	struct where where = check_at(check, member, otherwise);
+
+	if (!to)
+		return;
+	if (node && (node->counted || to->node != node))
+		source_error(check->source, where, "this NAT has only its own node behind it, %s",
+			     advice);
+	else if (!node && !is_behind(check, to, nat))
+		source_error(check->source, where, "'%s' is not behind '%s'", *member, nat->name);
+}
+
+/* @node: whose own the NAT is; NULL for one of "nats", @n_behind machines behind it. */
+static void check_forward(struct check *check, const struct scenario_nat *nat,
+			  const struct scenario_forward *forward, const struct scenario_node *node,
+			  size_t n_behind)
+{
+	for (const struct scenario_forward *f = nat->forwards; f < forward; f++) {
+		if (f->port && f->port == forward->port && f->proto == forward->proto) {
+			source_error(check->source, check_at(check, &forward->port, forward->at),
+				     "%s port %u is already forwarded in line %u",
+				     f->proto == IPPROTO_TCP ? "TCP" : "UDP", f->port, f->at.line);
+			break;
+		}
+	}
+	if (forward->to)
+		check_to(check, nat, &forward->to, forward->at, node, "leave out 'to'");
+	else if (!node && n_behind != 1 && !check_given(check, &forward->to))
+		source_error(check->source, forward->at,
+			     "'to' is missing: %zu nodes are behind '%s'", n_behind, nat->name);
+}
+
+static void check_statics(struct check *check, const struct scenario_nat *nat,
+			  const struct scenario_node *node)
+{
+	for (char **name = nat->one_to_one; name && *name; name++) {
+		check_to(check, nat, name, nat->at, node, "so one_to_one can name no other");
+		for (char **other = nat->one_to_one; other < name; other++) {
+			if (strcmp(*other, *name) != 0)
+				continue;
+			source_error(check->source, check_at(check, name, nat->at),
+				     "one_to_one names '%s' twice", *name);
+			break;
+		}
+	}
+}
+
+static void check_nat(struct check *check, const struct scenario_nat *nat,
+		      const struct scenario_node *node, size_t n_behind)
+{
+	check_behaviour(check, nat);
+	check_depth(check, nat);
+	if (!nat_translates(&nat->nat) && (nat->n_forwards || nat->one_to_one)) {
+		source_error(check->source, nat->at,
+			     "mapping: none, so there is nothing to forward");
+		return;
+	}
+	for (size_t i = 0; i < nat->n_forwards; i++)
+		check_forward(check, nat, &nat->forwards[i], node, n_behind);
+	check_statics(check, nat, node);
+}
+
+/* @n of something with @addresses addresses each are behind @nat; NULL: public. */
+static struct check_behind *put_behind(struct check *check, const struct scenario_nat *nat,
+				       size_t n, size_t addresses)
+{
+	const struct scenario *scenario = check->scenario;
+	struct check_behind *behind =
+		&check->behind[nat ? (size_t)(nat - scenario->nats) : scenario->n_nats];
+
+	behind->addresses += n * addresses;
+	return behind;
+}
+
+static void count_behind(struct check *check)
+{
+	const struct scenario *scenario = check->scenario;
+
+	for (size_t i = 0; i < scenario->n_nats; i++) {
+		const struct scenario_nat *nat = &scenario->nats[i];
+
+		/* Of one that is none somebody else speaks. */
+		if (nat_translates(&nat->nat))
+			put_behind(check, scenario_nat_upstream(scenario, nat), 1,
+				   scenario_nat_addresses(nat))
+				->nats++;
+	}
+	for (size_t i = 0; i < scenario->n_nodes; i++) {
+		const struct scenario_node *node = &scenario->nodes[i];
+		const struct scenario_nat *nat = scenario_nat_of(scenario, node);
+
+		if (nat && nat == node->nat)
+			put_behind(check, scenario_nat_upstream(scenario, nat), node->count,
+				   scenario_nat_addresses(nat))
+				->nats += node->count;
+		else
+			put_behind(check, nat, node->count, 1)->machines += node->count;
+	}
+}
+
+static bool is_named(const struct scenario *scenario, const struct scenario_nat *nat)
+{
+	for (size_t i = 0; i < scenario->n_nodes; i++) {
+		const struct scenario_node *node = &scenario->nodes[i];
+		const char *behind = node->nat ? node->nat->behind : NULL;
+
+		if ((behind && strcmp(behind, nat->name) == 0) ||
+		    (node->behind && strcmp(node->behind, nat->name) == 0))
+			return true;
+	}
+	for (size_t i = 0; i < scenario->n_nats; i++)
+		if (scenario->nats[i].behind && strcmp(scenario->nats[i].behind, nat->name) == 0)
+			return true;
+	return false;
+}
+
+void check_nats(struct check *check)
+{
+	const struct scenario *scenario = check->scenario;
+
+	count_behind(check);
+	for (size_t i = 0; i < scenario->n_nats; i++) {
+		const struct scenario_nat *nat = &scenario->nats[i];
+		const struct check_behind *behind = &check->behind[i];
+
+		check_nat(check, nat, NULL, behind->machines);
+		if (!is_named(scenario, nat))
+			source_error(check->source, nat->at, "no node is behind the NAT '%s'",
+				     nat->name);
+		else if (behind->addresses > SCENARIO_BEHIND_MAX)
+			source_error(check->source, nat->at,
+				     "%zu addresses are needed behind the NAT '%s', at most %d "
+				     "can be",
+				     behind->addresses, nat->name, SCENARIO_BEHIND_MAX);
+	}
+	for (size_t i = 0; i < scenario->n_nodes; i++) {
+		const struct scenario_node *node = &scenario->nodes[i];
+
+		check_exists(check, &node->behind, node->at);
+		if (node->nat)
+			check_nat(check, node->nat, node, 1);
+	}
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interface between the parts of one pass of checks: scenario_check.c, which has
+ * the nodes and the steps, and scenario_check_nat.c. Nothing else includes it.
+ */
+#ifndef LAB_SCENARIO_CHECKING_H
+#define LAB_SCENARIO_CHECKING_H
+
+#include "lab/keys.h"
+#include "lab/scenario_names.h"
+
+/** struct check_behind - what is directly behind a NAT of "nats" */
+struct check_behind {
+	size_t machines;
+	size_t nats;
+	size_t addresses; /* that both need */
+};
+
+/**
+ * struct check - one pass of checks
+ * @names: none: they are not known, and nobody is told of unknown ones
+ * @behind: parallel to scenario.nats, and behind them what is behind none
+ */
+struct check {
+	const struct scenario *scenario;
+	const struct keys_places *places;
+	struct source *source;
+	struct scenario_names names;
+	size_t n_functions;
+	struct check_behind *behind;
+	bool roles_known;
+};
+
+static inline struct where check_at(const struct check *check, const void *member,
+				    struct where otherwise)
+{
+	return keys_at(check->places, member, otherwise);
+}
+
+static inline bool check_given(const struct check *check, const void *member)
+{
+	return keys_given(check->places, member);
+}
+
+static inline bool check_refused(const struct check *check, const void *member)
+{
+	return keys_refused(check->places, member);
+}
+
+/** check_resolve() - the machine that a member names; NULL after a complaint, or when names are
+ * not known. */
+const struct scenario_name *check_resolve(struct check *check, char *const *member,
+					  struct where otherwise);
+/** check_nats() - all that is said of NATs. */
+void check_nats(struct check *check);
+
+#endif
