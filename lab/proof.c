@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lab/proof.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "lab/background.h"
+#include "lab/chain.h"
 #include "lab/human.h"
 #include "lab/view.h"
 
@@ -10,6 +12,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#define NAMES_MAX 400
 
 const char *proof_kind_name(enum proof_kind kind)
 {
@@ -19,21 +23,27 @@ const char *proof_kind_name(enum proof_kind kind)
 	return names[kind];
 }
 
-static void testify(const struct proof_router *router, const struct carried *sum, bool of_from,
+static void testify(const struct chain *chain, const struct carried *sum, bool of_from,
 		    struct proof *proof)
 {
-	const struct conntrack_flow *flow = sum->largest.flow;
 	bool forth = sum->largest.outbound == of_from;
-	struct proof_nat *nat = &proof->nats[proof->n_nats++];
 
-	*nat = (struct proof_nat){.src = flow->src,
-				  .dst = flow->dst,
-				  .reply_src = flow->reply_src,
-				  .reply_dst = flow->reply_dst,
-				  .bytes = forth ? sum->sent : sum->received,
-				  .reply_bytes = forth ? sum->received : sum->sent,
-				  .established = true};
-	(void)snprintf(nat->name, sizeof(nat->name), "%s", router->name);
+	for (size_t i = 0; i < chain->n_way; i++) {
+		/* The listener's nearest NAT is the last one on the way. */
+		size_t at = of_from ? i : chain->n_way - 1 - i;
+		struct chain_part part = chain_part(chain, sum->largest.flow, at);
+		bool same = forth != part.turned;
+		struct proof_nat *nat = &proof->nats[proof->n_nats++];
+
+		*nat = (struct proof_nat){.src = part.flow->src,
+					  .dst = part.flow->dst,
+					  .reply_src = part.flow->reply_src,
+					  .reply_dst = part.flow->reply_dst,
+					  .bytes = same ? sum->sent : sum->received,
+					  .reply_bytes = same ? sum->received : sum->sent,
+					  .established = true};
+		(void)snprintf(nat->name, sizeof(nat->name), "%s", chain->way[at]->name);
+	}
 	if (sum->connections > proof->connections)
 		proof->connections = sum->connections;
 }
@@ -136,9 +146,10 @@ static bool carried_enough(const struct proof_case *c, const char *who, uint64_t
 }
 
 /* The node's NAT, or the link of a public one, vouches for the bytes. */
-static bool end_vouches(const struct proof_case *c, const struct proof_end *end,
+static bool end_vouches(const struct chains *chains, const struct proof_end *end,
 			const struct carried *sum, struct proof *proof)
 {
+	const struct proof_case *c = &chains->seen;
 	bool of_from = end == &c->from;
 	const struct proof_router *router = view_router_of(c, end);
 	char who[PROOF_NAME_MAX + sizeof("the link of ")];
@@ -148,29 +159,33 @@ static bool end_vouches(const struct proof_case *c, const struct proof_end *end,
 		return carried_enough(c, who, of_from ? end->link_sent : end->link_received,
 				      of_from ? end->link_received : end->link_sent, proof);
 	}
-	testify(router, sum, of_from, proof);
+	testify(&chains->chain[of_from ? 0 : 1], sum, of_from, proof);
 	return carried_enough(c, router->name, sum->sent, sum->received, proof);
 }
 
 /* Return: 1, 0 when it is not, or -ENOMEM. */
-static int is_direct(const struct proof_case *c, struct proof *proof)
+static int is_direct(const struct proof_case *all, struct proof *proof)
 {
+	cleanup_with(chains_free) struct chains chains = {0};
+	const struct proof_case *c = &chains.seen;
 	struct carried sums[2];
 	struct finding f;
-	int r = view_search(c, &f, sums);
+	int r = chains_make(all, &chains);
 
+	if (!r)
+		r = view_search(c, &f, sums);
 	if (r < 0)
 		return r;
 	if (f.stage != STAGE_GOOD) {
 		say_finding(c, &f, proof);
 		return 0;
 	}
-	if (!end_vouches(c, &c->from, &sums[0], proof))
+	if (!end_vouches(&chains, &c->from, &sums[0], proof))
 		return 0;
 	/* A shared NAT has spoken already. */
 	if (!view_is_public(&c->to) && c->from.router == c->to.router)
 		return 1;
-	return end_vouches(c, &c->to, &sums[1], proof);
+	return end_vouches(&chains, &c->to, &sums[1], proof);
 }
 
 static uint64_t moved(const struct proof_case *c)
@@ -232,11 +247,26 @@ static bool is_lost(const struct proof_case *c, struct proof *proof)
 	return false;
 }
 
+/* "a", "a and b", "a, b and c" */
+static const char *name_nats(const struct proof *proof, char buf[static NAMES_MAX])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < proof->n_nats && len < NAMES_MAX; i++) {
+		const char *between = i + 1 == proof->n_nats ? " and " : ", ";
+
+		len += (size_t)snprintf(buf + len, NAMES_MAX - len, "%s%s", i ? between : "",
+					proof->nats[i].name);
+	}
+	return buf;
+}
+
 /* The verdict's words for a connection that the NATs, if any, have vouched for. */
 static enum proof_kind conclude(const struct proof_case *c, const struct background *b,
 				struct proof *proof)
 {
 	bool alone = could_hide(c, b);
+	char names[NAMES_MAX];
 
 	if (proof->n_nats == 0 && alone) {
 		because(proof, "others carried as much as the program moved, and "
@@ -246,9 +276,7 @@ static enum proof_kind conclude(const struct proof_case *c, const struct backgro
 	if (proof->n_nats == 0)
 		because(proof, "with no NAT in between");
 	else
-		because(proof, "through %s%s%s%s", proof->nats[0].name,
-			proof->n_nats > 1 ? " and " : "",
-			proof->n_nats > 1 ? proof->nats[1].name : "",
+		because(proof, "through %s%s", name_nats(proof, names),
 			alone ? " by their tables alone, as other traffic was no less" : "");
 	return PROOF_DIRECT;
 }

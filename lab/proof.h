@@ -7,8 +7,8 @@
  * counters, whoever read them (lab/run/evidence), so tests can lie to it.
  *
  * "Direct" means all of:
- *  - every NAT in between holds the connection, seen from its own side, and the
- *    translated addresses in both are the same pair;
+ *  - every NAT in between holds the connection, and what one has translated it to is
+ *    what the next one has;
  *  - none of it is older than the step, and the trackers saw it established
  *    while the step ran;
  *  - these connections carried at least as many bytes, in each direction and in
@@ -32,7 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROOF_ROUTERS_MAX 2
+#define PROOF_ROUTERS_MAX 8    /* both ends as deep as NATs can be */
 #define PROOF_PUBLIC	  (-1) /* the router of a node that has none */
 #define PROOF_NAME_MAX	  64
 #define PROOF_REASON_MAX  512
@@ -53,10 +53,11 @@ enum proof_kind {
 /**
  * struct proof_end - one of the two nodes
  * @inside, @external: its own address and what the world sees of it (port 0)
- * @router: index of its NAT in proof_case.routers, or PROOF_PUBLIC
+ * @router: index of the nearest NAT in proof_case.routers, or PROOF_PUBLIC
  * @link_sent, @link_received: bytes that went from and to it on its own link
  *	during the step; asked for only of a public node, which no NAT vouches for
  * @control: the port that its control connections leave from; 0: it has none
+ * @others, @n_others: further addresses that the world may see of it
  */
 struct proof_end {
 	const char *name;
@@ -64,6 +65,8 @@ struct proof_end {
 	int router;
 	uint64_t link_sent, link_received;
 	uint16_t control;
+	const struct addr *others;
+	size_t n_others;
 };
 
 /** struct proof_known - a flow that was there before the step, and its bytes of both directions */
@@ -77,6 +80,7 @@ struct proof_known {
  * @flows: its table after the step, the ended flows included
  * @known: what was in its table before the step, sorted by id
  * @lost: there were more, and some that ended while the step ran are not in @flows
+ * @behind: the NAT in front of it, if that is in between too; else NULL
  */
 struct proof_router {
 	const char *name;
@@ -85,6 +89,7 @@ struct proof_router {
 	const struct proof_known *known;
 	size_t n_known;
 	bool lost;
+	const struct proof_router *behind;
 };
 
 /**
@@ -105,7 +110,8 @@ struct proof_link {
  * @sent: bytes that the program says went from @from to @to
  * @received: bytes that it says came back
  * @began, @ended: of the step, CLOCK_MONOTONIC ns
- * @routers: the NATs in between: none, one (also when both share it), or two
+ * @routers: the NATs in between, in any order; none of those that both are behind but
+ *	the nearest such
  * @others: links of the internet to everybody who had no part in the step
  * @partners: external addresses of further nodes that did have a part in it, sorted
  *	by addr_cmp_host()
@@ -143,7 +149,7 @@ struct proof_nat {
  * struct proof - the verdict, as data
  * @connections: how many connections make it up
  * @reason: a sentence; for PROOF_DIRECT it says by which NATs, else what is wrong
- * @nats: those that testify, @from's first
+ * @nats: those that testify, in the order of the way from @from to @to
  * @others_bytes: what the links of those who had no part in it carried meanwhile
  * @from_elsewhere, @to_elsewhere: what the two nodes exchanged with others
  *	meanwhile, as far as a NAT knows

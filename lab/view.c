@@ -41,6 +41,15 @@ const struct proof_router *view_router_of(const struct proof_case *c, const stru
 	return view_is_public(end) ? NULL : &c->routers[end->router];
 }
 
+bool view_is_seen_as(const struct proof_end *end, const struct addr *addr)
+{
+	bool is = addr_same_host(addr, &end->external);
+
+	for (size_t i = 0; !is && i < end->n_others; i++)
+		is = addr_same_host(addr, &end->others[i]);
+	return is;
+}
+
 static struct view outbound_view(const struct conntrack_flow *flow, struct addr peer)
 {
 	return (struct view){.flow = flow,
@@ -84,15 +93,13 @@ static bool view_of(const struct proof_end *end, const struct proof_end *other,
 	if (end->router == other->router)
 		return shared_view(flow, end, other, ret_view);
 	if (addr_same_host(&flow->src, &end->inside) && addr_equal(&flow->dst, &flow->reply_src) &&
-	    addr_same_host(&flow->dst, &other->external) &&
-	    addr_same_host(&flow->reply_dst, &end->external)) {
+	    view_is_seen_as(other, &flow->dst) && view_is_seen_as(end, &flow->reply_dst)) {
 		*ret_view = outbound_view(flow, flow->dst);
 		return true;
 	}
 	if (addr_same_host(&flow->reply_src, &end->inside) &&
-	    addr_equal(&flow->src, &flow->reply_dst) &&
-	    addr_same_host(&flow->src, &other->external) &&
-	    addr_same_host(&flow->dst, &end->external)) {
+	    addr_equal(&flow->src, &flow->reply_dst) && view_is_seen_as(other, &flow->src) &&
+	    view_is_seen_as(end, &flow->dst)) {
 		*ret_view = inbound_view(flow);
 		return true;
 	}

@@ -78,6 +78,8 @@ int view_search(const struct proof_case *c, struct finding *ret_finding,
 bool view_is_public(const struct proof_end *end);
 /** view_router_of() - the NAT in front of a node of that case, or NULL. */
 const struct proof_router *view_router_of(const struct proof_case *c, const struct proof_end *end);
+/** view_is_seen_as() - may the world see @end by that address? */
+bool view_is_seen_as(const struct proof_end *end, const struct addr *addr);
 /** view_find_known() - the flow of that id as it was before the step, or NULL. */
 const struct proof_known *view_find_known(const struct proof_router *router, uint32_t id);
 

@@ -32,8 +32,10 @@ static int make_carriers(struct evidence *e, struct error *err)
 		return error_sys(err, ENOMEM, "evidence");
 	e->carriers = c;
 	for (size_t i = 0; i < plan->n_nats; i++)
-		*c++ = (struct carrier){
-			.nat = i, .name = plan->nats[i].name, .link = plan->nats[i].wan_link};
+		if (plan->nats[i].upstream == PLAN_NONE)
+			*c++ = (struct carrier){.nat = i,
+						.name = plan->nats[i].name,
+						.link = plan->nats[i].wan_link};
 	for (size_t i = 0; i < plan->n_nodes; i++) {
 		const struct plan_node *node = &plan->nodes[i];
 
@@ -72,17 +74,41 @@ static const struct carrier *carrier_of(const struct evidence *e, const struct p
 
 /* ---- the NATs' tables ---- */
 
-static void add_router(struct evidence *e, const struct plan_node *node)
+/* Those from @nat outwards; none that @until is, or is behind of. */
+static void add_routers(struct evidence *e, size_t nat, size_t until)
 {
-	if (node->nat == PLAN_NONE || (e->n_routers && e->routers[0] == node->nat))
-		return;
-	e->routers[e->n_routers++] = node->nat;
+	const struct plan *plan = e->world->plan;
+
+	for (; nat != until && e->n_routers < PROOF_ROUTERS_MAX; nat = plan->nats[nat].upstream)
+		e->routers[e->n_routers++] = nat;
 }
 
-static int router_index(const struct evidence *e, const struct plan_node *node)
+/* The first NAT that both are behind, or PLAN_NONE. */
+static size_t meeting(const struct plan *plan, size_t from, size_t to)
+{
+	for (; from != PLAN_NONE; from = plan->nats[from].upstream)
+		for (size_t other = to; other != PLAN_NONE; other = plan->nats[other].upstream)
+			if (other == from)
+				return from;
+	return PLAN_NONE;
+}
+
+static void choose_routers(struct evidence *e)
+{
+	size_t shared = meeting(e->world->plan, e->from->nat, e->to->nat);
+
+	_Static_assert(PROOF_ROUTERS_MAX >= 2 * SCENARIO_NATS_DEEP, "all on the way");
+	add_routers(e, e->from->nat, shared);
+	if (shared != PLAN_NONE)
+		e->routers[e->n_routers++] = shared;
+	add_routers(e, e->to->nat, shared);
+}
+
+/* Of NAT @nat; PROOF_PUBLIC when it is not in between. */
+static int router_index(const struct evidence *e, size_t nat)
 {
 	for (size_t i = 0; i < e->n_routers; i++)
-		if (e->routers[i] == node->nat)
+		if (e->routers[i] == nat)
 			return (int)i;
 	return PROOF_PUBLIC;
 }
@@ -139,8 +165,7 @@ int evidence_begin(struct evidence *e, struct world *world, const struct scenari
 		.from = plan_find(world->plan, step->run[0].node),
 		.to = plan_find(world->plan, step->serve[0].node),
 	};
-	add_router(e, e->from);
-	add_router(e, e->to);
+	choose_routers(e);
 	r = make_carriers(e, err);
 	if (!r)
 		r = refresh(e, err);
@@ -183,7 +208,8 @@ static bool is_used(const struct evidence *e, const struct carrier *c)
 	if (c->node)
 		return takes_part(e, c->node);
 	for (size_t i = 0; i < plan->n_nodes; i++)
-		if (plan->nodes[i].nat == c->nat && takes_part(e, &plan->nodes[i]))
+		if (plan_outermost(plan, plan->nodes[i].nat) == c->nat &&
+		    takes_part(e, &plan->nodes[i]))
 			return true;
 	return false;
 }
@@ -206,7 +232,8 @@ static size_t controls_on(const struct evidence *e, const struct carrier *c)
 	if (c->node)
 		return c->node->from->role != ROLE_HOST ? plan->n_functions : 0;
 	for (size_t i = 0; i < plan->n_nodes; i++)
-		if (plan->nodes[i].nat == c->nat && plan->nodes[i].from->role == ROLE_FUNCTION)
+		if (plan_outermost(plan, plan->nodes[i].nat) == c->nat &&
+		    plan->nodes[i].from->role == ROLE_FUNCTION)
 			n += plan->n_functions;
 	return n;
 }
@@ -214,18 +241,26 @@ static size_t controls_on(const struct evidence *e, const struct carrier *c)
 static void describe_end(const struct evidence *e, const struct plan_node *node,
 			 struct proof_end *ret_end)
 {
+	const struct plan *plan = e->world->plan;
 	const struct carrier *c = carrier_of(e, node);
+	size_t outermost = plan_outermost(plan, node->nat);
 
 	*ret_end = (struct proof_end){
 		.name = node->name,
 		.inside = node->inside,
 		.external = node->external,
-		.router = router_index(e, node),
+		.router = router_index(e, node->nat),
 		.control = control_port(e, node),
 		/* What the internet received there, the node has sent. */
 		.link_sent = c ? c->received : 0,
 		.link_received = c ? c->sent : 0,
 	};
+	if (outermost != PLAN_NONE) {
+		const struct topo_node *router = &plan->spec.nodes[plan->nats[outermost].topo];
+
+		ret_end->others = router->others;
+		ret_end->n_others = router->n_others;
+	}
 }
 
 static void describe_routers(const struct evidence *e, struct proof_case *c)
@@ -233,12 +268,15 @@ static void describe_routers(const struct evidence *e, struct proof_case *c)
 	for (size_t i = 0; i < e->n_routers; i++) {
 		const struct router *router = &e->world->routers[e->routers[i]];
 		struct proof_router *p = &c->routers[i];
+		int behind;
 
 		p->name = router->nat->name;
 		p->flows = conntrack_flows(router->watch, &p->n_flows);
 		p->known = e->known[i];
 		p->n_known = e->n_known[i];
 		p->lost = conntrack_forgot_until(router->watch) >= e->began;
+		behind = router_index(e, router->nat->upstream);
+		p->behind = behind == PROOF_PUBLIC ? NULL : &c->routers[behind];
 	}
 	c->n_routers = e->n_routers;
 }

@@ -51,9 +51,9 @@ void lie_from_truth(struct lie *l)
 		.c =
 			{
 				.from = {"fn1", lie_at("10.0.1.2"), lie_at("203.1.0.2"), FROM_NAT,
-					 0, 0, 40000},
+					 0, 0, 40000, NULL, 0},
 				.to = {"fn0", lie_at("10.0.0.2"), lie_at("203.1.0.1"), TO_NAT, 0, 0,
-				       40000},
+				       40000, NULL, 0},
 				.port = 5201,
 				.sent = LIE_SENT,
 				.received = LIE_RECEIVED,
@@ -76,9 +76,9 @@ void lie_from_truth(struct lie *l)
 	l->flows[TO_NAT][0] = punched(3);
 	l->c.others = l->others;
 	l->c.routers[FROM_NAT] = (struct proof_router){
-		"fn1-nat", l->flows[FROM_NAT], 2, l->known[FROM_NAT], 1, false};
-	l->c.routers[TO_NAT] =
-		(struct proof_router){"fn0-nat", l->flows[TO_NAT], 1, l->known[TO_NAT], 0, false};
+		"fn1-nat", l->flows[FROM_NAT], 2, l->known[FROM_NAT], 1, false, NULL};
+	l->c.routers[TO_NAT] = (struct proof_router){
+		"fn0-nat", l->flows[TO_NAT], 1, l->known[TO_NAT], 0, false, NULL};
 }
 
 void lie_expect(const struct lie *l, enum proof_kind kind, const char *reason)

@@ -20,16 +20,16 @@
 #define LIE_RECEIVED 2000
 #define LIE_FLOWS    4
 
-/* Where the routers are in the case. */
-enum { FROM_NAT, TO_NAT };
+/* Where the routers are in the case; the last one only where NATs are behind NATs. */
+enum { FROM_NAT, TO_NAT, OUTER_NAT, LIE_NATS };
 
 /**
  * struct lie - a case that may be bent before it is judged
  * @flows, @known, @others, @partner: what @c points to
  */
 struct lie {
-	struct conntrack_flow flows[2][LIE_FLOWS];
-	struct proof_known known[2][LIE_FLOWS];
+	struct conntrack_flow flows[LIE_NATS][LIE_FLOWS];
+	struct proof_known known[LIE_NATS][LIE_FLOWS];
 	struct proof_link others[2];
 	struct addr partner;
 	struct proof_case c;
