@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DOC: Theory of operation
+ *
+ * A prober sees ports and answers, not rules. What looks the same from outside is
+ * the same here:
+ *  - a hash of what a mapping is for is random to everybody who lacks the seed;
+ *  - random ports out of a small range look like a block, and a block that is large
+ *    enough looks like a range;
+ *  - a conflict is only to be seen where ports are kept;
+ *  - of a pool, a prober sees those addresses that it was given, and that mappings
+ *    are spread only when it was given several;
+ *  - where no SYN comes in against one that went out, nobody sees what the tracker
+ *    would have made of its answer;
+ *  - a NAT that is none has a mapping, and nothing else.
+ */
+#include "lab/nat_compare.h"
+
+#include "base/cleanup.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A prober takes what is spread over no more than that for a block. */
+#define LOOKS_LIKE_BLOCK 2048
+
+static void __attribute__((format(printf, 2, 3)))
+add(struct nat_differences *differences, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (differences->n == NAT_DIFFERENCES_MAX)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(differences->text[differences->n++], NAT_DIFFERENCE_MAX, fmt, ap);
+	va_end(ap);
+}
+
+/** struct word - one behaviour with words: of both sides, and is it known? */
+struct word {
+	const char *key, *proto;
+	const char *const *names;
+	unsigned declared, measured, known;
+};
+
+static void compare_word(const struct word *w, struct nat_differences *differences)
+{
+	if (!w->known || w->declared == w->measured)
+		return;
+	add(differences, "%s%s%s%s: declared %s, measured %s", w->key, w->proto ? " (" : "",
+	    w->proto ? w->proto : "", w->proto ? ")" : "", w->names[w->declared],
+	    w->names[w->measured]);
+}
+
+/* How many ports a random choice has. */
+static unsigned choices(const struct nat *nat, enum nat_allocation allocation)
+{
+	unsigned range = nat->port_max - nat->port_min + 1u;
+
+	if (allocation == NAT_ALLOCATION_BLOCK && nat->block_size < range)
+		return nat->block_size;
+	return range;
+}
+
+static bool looks_random(enum nat_allocation allocation)
+{
+	return allocation == NAT_ALLOCATION_RANDOM || allocation == NAT_ALLOCATION_SEEDED ||
+	       allocation == NAT_ALLOCATION_BLOCK;
+}
+
+/* Random ports have a spread, and that is all that tells these apart. */
+static bool may_look_like(const struct nat *declared, enum nat_allocation allocation,
+			  enum nat_allocation measured)
+{
+	unsigned n = choices(declared, allocation);
+
+	if (allocation == measured)
+		return true;
+	if (!looks_random(allocation))
+		return false;
+	if (measured == NAT_ALLOCATION_RANDOM)
+		return allocation != NAT_ALLOCATION_BLOCK || n > LOOKS_LIKE_BLOCK;
+	/* Some of many may happen to be near each other, but not all of a prober's. */
+	return measured == NAT_ALLOCATION_BLOCK && n <= 2 * LOOKS_LIKE_BLOCK;
+}
+
+static void compare_behaviour(const struct nat *nat, const char *proto,
+			      const struct nat_behaviour *declared,
+			      const struct nat_behaviour *measured,
+			      const struct nat_behaviour *known,
+			      struct nat_differences *differences)
+{
+	bool kept = declared->allocation == NAT_ALLOCATION_PRESERVE;
+	bool alike = may_look_like(nat, declared->allocation, measured->allocation);
+	const struct word words[] = {
+		{"mapping", proto, nat_mapping_names, declared->mapping, measured->mapping,
+		 known->mapping},
+		{"filtering", proto, nat_filtering_names, declared->filtering, measured->filtering,
+		 known->filtering},
+		{"allocation", proto, nat_allocation_names, declared->allocation,
+		 measured->allocation, known->allocation && !alike},
+		{"conflict", proto, nat_conflict_names, declared->conflict, measured->conflict,
+		 known->conflict && kept},
+		{"hairpin", proto, nat_hairpin_names, declared->hairpin, measured->hairpin,
+		 known->hairpin},
+	};
+	size_t n = declared->mapping == NAT_MAPPING_NONE ? 1 : ARRAY_SIZE(words);
+
+	for (size_t i = 0; i < n; i++)
+		compare_word(&words[i], differences);
+}
+
+static void compare_pool(const struct nat *declared, const struct nat_part *measured,
+			 struct nat_differences *differences)
+{
+	const struct nat *seen = &measured->nat;
+
+	if (measured->known.addresses && seen->addresses > declared->addresses)
+		add(differences, "addresses: declared %u, measured %u", declared->addresses,
+		    seen->addresses);
+	else if (declared->addresses > 1 && seen->pooling == NAT_POOLING_ARBITRARY)
+		compare_word(&(struct word){"pooling", NULL, nat_pooling_names, declared->pooling,
+					    seen->pooling, measured->known.pooling},
+			     differences);
+}
+
+static void compare_switch(const char *key, bool declared, bool measured, bool known,
+			   struct nat_differences *differences)
+{
+	if (known && declared != measured)
+		add(differences, "%s: declared %s, measured %s", key, declared ? "on" : "off",
+		    measured ? "on" : "off");
+}
+
+/* A prober tries silences that are some way apart. */
+static void compare_timeout(const char *key, uint32_t declared, uint32_t measured, uint32_t known,
+			    struct nat_differences *differences)
+{
+	uint32_t apart = declared > measured ? declared - measured : measured - declared;
+	uint32_t allowed = declared / 4 > 2 ? declared / 4 : 2;
+
+	if (known && apart > allowed)
+		add(differences, "timeouts.%s: declared %us, measured %us", key, declared,
+		    measured);
+}
+
+static void compare_timeouts(const struct nat *declared, const struct nat_part *measured,
+			     struct nat_differences *differences)
+{
+	const struct nat_timeouts *d = &declared->timeouts, *m = &measured->nat.timeouts;
+	const struct nat_timeouts *k = &measured->known.timeouts;
+
+	compare_timeout("udp", d->udp, m->udp, k->udp, differences);
+	compare_timeout("udp_stream", d->udp_stream, m->udp_stream, k->udp_stream, differences);
+	compare_timeout("tcp_established", d->tcp_established, m->tcp_established,
+			k->tcp_established, differences);
+}
+
+void nat_compare(const struct nat *declared, const struct nat_part *measured,
+		 struct nat_differences *ret_differences)
+{
+	const struct nat *seen = &measured->nat, *known = &measured->known;
+
+	ret_differences->n = 0;
+	compare_behaviour(declared, "tcp", &declared->tcp, &seen->tcp, &known->tcp,
+			  ret_differences);
+	compare_behaviour(declared, "udp", &declared->udp, &seen->udp, &known->udp,
+			  ret_differences);
+	if (!nat_translates(declared))
+		return;
+	compare_word(&(struct word){"unsolicited", NULL, nat_unsolicited_names,
+				    declared->unsolicited, seen->unsolicited, known->unsolicited},
+		     ret_differences);
+	if (declared->simultaneous_open)
+		compare_word(&(struct word){"tcp_tracking", NULL, nat_tcp_tracking_names,
+					    declared->tcp_tracking, seen->tcp_tracking,
+					    known->tcp_tracking},
+			     ret_differences);
+	compare_switch("simultaneous_open", declared->simultaneous_open, seen->simultaneous_open,
+		       known->simultaneous_open, ret_differences);
+	compare_pool(declared, measured, ret_differences);
+	compare_timeouts(declared, measured, ret_differences);
+}
