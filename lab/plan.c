@@ -116,7 +116,7 @@ static int allocate(struct making *m, struct error *err)
 				 SCENARIO_NODES_MAX);
 	/* A prober behind each, and a reflector on the inside of each, and a public one. */
 	n_hidden = 2 * n_nats + 1;
-	n_links = n_nats + n_nodes + 3 * n_nats + 2;
+	n_links = n_nats + n_nodes + 4 * n_nats + 2;
 	plan->nodes = calloc(n_nodes + 1, sizeof(*plan->nodes));
 	plan->nats = calloc(n_nats + 1, sizeof(*plan->nats));
 	plan->reflectors = calloc(n_nats + 1, sizeof(*plan->reflectors));

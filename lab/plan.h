@@ -40,11 +40,12 @@ struct plan_reflector {
  * struct plan_probe - how a NAT is measured
  * @topo: the host behind it that probes, in plan.spec.nodes: a machine or a hidden one
  * @inside: its address
+ * @second: another one, which only a hidden host has; else AF_UNSPEC
  * @reflector: index into plan.reflectors of the one on the NAT's public side
  */
 struct plan_probe {
 	size_t topo;
-	struct addr inside;
+	struct addr inside, second;
 	size_t reflector;
 };
 

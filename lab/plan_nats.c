@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-enum { HIDDEN_PROBE, HIDDEN_REFLECTOR, HIDDEN_REFLECTOR_2 };
+/* Of the addresses that are kept for them. */
+enum { HIDDEN_PROBE, HIDDEN_REFLECTOR, HIDDEN_REFLECTOR_2, HIDDEN_PROBE_2 };
 
 static size_t shared_index(const struct making *m, const struct scenario_nat *nat)
 {
@@ -206,11 +207,29 @@ static size_t add_reflector(struct making *m, size_t nat)
 	return plan->n_reflectors++;
 }
 
+static bool is_static(const struct nat *nat, const struct addr *inside)
+{
+	for (size_t i = 0; i < nat->n_statics; i++)
+		if (addr_same_host(&nat->statics[i].inside, inside))
+			return true;
+	return false;
+}
+
+/* A machine for which the NAT makes no exception, or NULL. */
+static const struct plan_node *find_plain(const struct plan *plan, size_t nat)
+{
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		if (plan->nodes[i].nat == nat &&
+		    !is_static(&plan->nats[nat].nat, &plan->nodes[i].inside))
+			return &plan->nodes[i];
+	return NULL;
+}
+
 static void add_prober(struct making *m, size_t i)
 {
 	struct plan *plan = m->plan;
 	struct plan_probe *probe = &plan->nats[i].probe;
-	const struct plan_node *node = find_behind(plan, i, NULL);
+	const struct plan_node *node = find_plain(plan, i);
 	char name[TOPO_NAME_MAX];
 
 	if (node) {
@@ -223,6 +242,8 @@ static void add_prober(struct making *m, size_t i)
 	probe->inside = making_hidden(m, i, HIDDEN_PROBE);
 	(void)making_node(m, name, TOPO_HOST);
 	(void)making_link(m, i, probe->topo, "eth0", &probe->inside, true);
+	probe->second = making_hidden(m, i, HIDDEN_PROBE_2);
+	(void)making_link(m, i, probe->topo, "eth1", &probe->second, false);
 }
 
 void making_checks(struct making *m)

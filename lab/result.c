@@ -17,8 +17,11 @@ struct result *result_new(const struct plan *plan, uint64_t now)
 	result->began_ns = now;
 	(void)clock_gettime(CLOCK_REALTIME, &result->started);
 	result->steps = calloc(plan->scenario->n_steps + RESULT_OWN_STEPS, sizeof(*result->steps));
-	if (!result->steps)
-		free(take_ptr(result));
+	result->nats = calloc(plan->n_nats + 1, sizeof(*result->nats));
+	if (!result->steps || !result->nats) {
+		result_free(result);
+		return NULL;
+	}
 	return result;
 }
 
@@ -33,6 +36,7 @@ void result_free(struct result *result)
 	for (size_t i = 0; i < result->n_files; i++)
 		free(result->files[i]);
 	free(result->files);
+	free(result->nats);
 	free(result->steps);
 	free(result->paths);
 	free(result);

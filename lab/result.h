@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "lab/lab.h"
+#include "lab/nat_compare.h"
 #include "lab/plan.h"
 #include "lab/proof.h"
 
@@ -20,7 +21,7 @@
 
 #define RESULT_FILE	  "results.json"
 #define RESULT_SCHEMA	  1
-#define RESULT_OWN_STEPS  2 /* of the lab itself, before the scenario's: see lab/run */
+#define RESULT_OWN_STEPS  3 /* of the lab itself, before the scenario's: see lab/run */
 #define RESULT_NAME_MAX	  128
 #define RESULT_DETAIL_MAX 256
 #define RESULT_WORD_MAX	  32
@@ -86,6 +87,16 @@ struct result_path {
 };
 
 /**
+ * struct result_nat - what was measured of a NAT
+ * @is_measured: else nobody tried, or it could not be
+ */
+struct result_nat {
+	bool is_measured;
+	struct nat_part measured;
+	struct nat_differences differences;
+};
+
+/**
  * struct result - the whole run
  * @plan: what was built
  * @id: the lab's; empty when there was none
@@ -94,6 +105,7 @@ struct result_path {
  * @started: by the wall clock, for people
  * @uids: how many uids are mapped in the lab; 0 when there was none
  * @steps: room for the scenario's and RESULT_OWN_STEPS more
+ * @nats: parallel to plan.nats
  * @files: names in the result directory
  */
 struct result {
@@ -108,6 +120,7 @@ struct result {
 	size_t n_steps;
 	struct result_path *paths;
 	size_t n_paths;
+	struct result_nat *nats;
 	char **files;
 	size_t n_files;
 };

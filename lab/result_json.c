@@ -114,17 +114,36 @@ static json_t *sysctls(const struct result *result, bool *lost)
 	return object;
 }
 
-static json_t *nats(const struct plan *plan, bool *lost)
+static json_t *differences(const struct nat_differences *differences, bool *lost)
 {
 	json_t *array = json_array();
 
+	for (size_t i = 0; i < differences->n; i++)
+		append(array, text(differences->text[i]), lost);
+	return array;
+}
+
+static json_t *nats(const struct result *result, bool *lost)
+{
+	const struct plan *plan = result->plan;
+	json_t *array = json_array();
+
 	for (size_t i = 0; i < plan->n_nats; i++) {
+		const struct plan_nat *from = &plan->nats[i];
+		const struct result_nat *n = &result->nats[i];
 		json_t *nat = json_object();
 
-		put(nat, "node", text(plan->nats[i].name), lost);
-		put(nat, "external", address(&plan->nats[i].external), lost);
-		put(nat, "preset", text(plan->nats[i].nat.preset), lost);
-		put(nat, "declared", nat_json(&plan->nats[i].nat), lost);
+		put(nat, "node", text(from->name), lost);
+		put(nat, "behind",
+		    from->upstream == PLAN_NONE ? json_null()
+						: text(plan->nats[from->upstream].name),
+		    lost);
+		put(nat, "external", address(&from->external), lost);
+		put(nat, "preset", text(from->nat.preset), lost);
+		put(nat, "declared", nat_json(&from->nat), lost);
+		put(nat, "measured", n->is_measured ? nat_part_json(&n->measured) : json_null(),
+		    lost);
+		put(nat, "differences", differences(&n->differences, lost), lost);
 		append(array, nat, lost);
 	}
 	return array;
@@ -275,7 +294,7 @@ json_t *result_json(const struct result *result)
 	put(object, "privileges", privileges, &lost);
 	put(object, "sysctls", sysctls(result, &lost), &lost);
 	put(object, "steps", steps(result, &lost), &lost);
-	put(object, "nats", nats(result->plan, &lost), &lost);
+	put(object, "nats", nats(result, &lost), &lost);
 	put(object, "paths", paths(result, &lost), &lost);
 	put(object, "faults", json_array(), &lost);
 	put(object, "files", files(result, &lost), &lost);

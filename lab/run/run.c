@@ -2,8 +2,8 @@
 /*
  * DOC: Theory of operation
  *
- * A run begins with two steps of its own: the topology (namespaces, links, NATs
- * and sandboxes) and the cluster (the seed, then all functions at once, until
+ * A run begins with steps of its own: the topology (namespaces, links, NATs and
+ * sandboxes), the self-check (is every NAT as declared?) and the cluster (the seed, then all functions at once, until
  * every one has joined). The scenario's steps follow. A failed step does not keep
  * the next one from being tried, unless the world is broken: a Boxer process has
  * died, the lab itself failed, or the user wants it to end. What is not tried is
@@ -20,6 +20,7 @@
 #include "lab/result.h"
 #include "lab/run/console.h"
 #include "lab/run/member.h"
+#include "lab/run/selfcheck.h"
 #include "lab/run/step.h"
 #include "lab/run/world.h"
 
@@ -56,7 +57,8 @@ static const char *plural(size_t n, const char *noun, char buf[static 32])
 	return buf;
 }
 
-static void own_step(struct run *run, const char *name,
+/* @detail: what there is to say when it has passed. */
+static void own_step(struct run *run, const char *name, const char *detail,
 		     int (*body)(struct world *world, struct error *err))
 {
 	struct world *world = &run->world;
@@ -70,6 +72,8 @@ static void own_step(struct run *run, const char *name,
 	r = body(world, &err);
 	verdict = world_verdict(world, r, &err);
 	result_end_step(run->result, step, verdict, r < 0 ? err.text : NULL, clock_now());
+	if (verdict == VERDICT_PASS)
+		(void)snprintf(step->detail, sizeof(step->detail), "%s", detail);
 	console_step(&run->console, step);
 	run->broken = verdict != VERDICT_PASS;
 }
@@ -151,12 +155,17 @@ static void begin(struct run *run)
 		       plural(plan->n_nodes, "machine", a), plural(plan->n_nats, "NAT", b),
 		       run->result->uids ? ""
 					 : ", without a user namespace: the kernel refuses it");
-	own_step(run, name, world_build);
+	own_step(run, name, "", world_build);
+	if (!run->broken && plan->checks_nats) {
+		(void)snprintf(name, sizeof(name), "%s behave%s as declared",
+			       plural(plan->n_nats, "NAT", b), plan->n_nats > 1 ? "" : "s");
+		own_step(run, "self-check", name, selfcheck);
+	}
 	if (run->broken || plan->seed == PLAN_NONE)
 		return;
 	(void)snprintf(name, sizeof(name), "cluster: the seed and %s",
 		       plural(plan->n_functions, "function", a));
-	own_step(run, name, start_cluster);
+	own_step(run, name, "", start_cluster);
 }
 
 /* ---- the scenario's steps ---- */

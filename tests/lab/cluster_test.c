@@ -292,7 +292,7 @@ Test(cluster, ends_cleanly_when_it_is_interrupted)
 			   "    serve: {node: fn0, command: pingpong --serve 7100, port: 7100}\n"
 			   "    run: {node: fn1, command: sleep 1000}\n");
 	pid = boxlab_start(&b, &out);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		cr_assert(wait_line(out, line, sizeof(line)));
 	cr_expect(strstr(line, "cluster"), "%s", line);
 	cr_assert_eq(kill(pid, SIGTERM), 0);

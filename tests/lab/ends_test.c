@@ -102,13 +102,15 @@ Test(ends, explains_its_command_line)
 
 /* ---- ends ---- */
 
-/* Its first line says that the topology is there; then the long step begins. */
+/* Its first lines say that the topology is there; then the long step begins. */
 static void wait_until_built(int out)
 {
 	char line[256];
 
 	cr_assert(wait_line(out, line, sizeof(line)));
 	cr_assert(strstr(line, "topology"), "%s", line);
+	cr_assert(wait_line(out, line, sizeof(line)));
+	cr_assert(strstr(line, "self-check"), "%s", line);
 }
 
 Test(ends, ends_cleanly_when_it_is_interrupted)

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DOC: Theory of operation
+ *
+ * Reflectors are started first, all of them. When one says that it is ready, the
+ * targets that it serves may begin: as many probers run at a time as was asked for,
+ * each in one of as many slots. A reflector that ends takes its targets with it.
+ */
+#include "lab/run/natcheck.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "lab/run/child.h"
+#include "lab/sandbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NATPROBE    SANDBOX_TOOLS "/bin/natprobe"
+#define PATIENCE_NS (30 * NS_PER_S)
+#define ARGS_MAX    16
+
+/** struct mirror - a reflector, running; @child.arg is the check */
+struct mirror {
+	struct child child;
+	bool ready;
+};
+
+/** struct slot - a prober, running, or free: then @target is NULL */
+struct slot {
+	struct child child;
+	struct natcheck_target *target;
+	uint64_t began;
+};
+
+struct natcheck {
+	struct ev_loop *loop;
+	struct natcheck_options options;
+	const struct natcheck_reflector *reflectors;
+	size_t n_reflectors;
+	struct natcheck_target *targets;
+	size_t n_targets;
+	size_t next; /* target; all before it have begun */
+	size_t left;
+	struct mirror *mirrors;
+	struct slot *slots;
+	size_t n_slots;
+};
+
+static void pump(struct natcheck *check);
+
+static void finish(struct natcheck *check, struct natcheck_target *target)
+{
+	target->done = true;
+	check->left--;
+}
+
+static void read_verdict(struct slot *slot)
+{
+	struct natcheck_target *target = slot->target;
+	const struct child *child = &slot->child;
+
+	target->took_ns = clock_now() - slot->began;
+	if (!child_passed(child))
+		(void)child_complaint(child, "natprobe", &target->failure);
+	else if (nat_part_read(child->out.text, child->out.len, "natprobe", &target->measured,
+			       &target->failure) == 0)
+		nat_compare(target->declared, &target->measured, &target->differences);
+}
+
+static void on_prober(struct child *child)
+{
+	struct natcheck *check = child->arg;
+	struct slot *slot = (struct slot *)(void *)child;
+
+	if (!child->ended)
+		return;
+	read_verdict(slot);
+	finish(check, take_ptr(slot->target));
+	pump(check);
+}
+
+/** struct words - an argument vector in the making; execv() changes nothing in it */
+struct words {
+	char *argv[ARGS_MAX + 1];
+	char text[ARGS_MAX][ADDR_TEXT_MAX];
+	size_t n;
+};
+
+static void add_word(struct words *words, const char *word)
+{
+	(void)snprintf(words->text[words->n], sizeof(words->text[0]), "%s", word);
+	words->argv[words->n] = words->text[words->n];
+	words->n++;
+}
+
+static void add_address(struct words *words, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+
+	add_word(words, addr_format_host(addr, text));
+}
+
+static int start_prober(struct natcheck *check, struct slot *slot, struct natcheck_target *target)
+{
+	const struct addr *addrs = check->reflectors[target->reflector].addrs;
+	unsigned lifetime_s = check->options.lifetime_s;
+	struct words words = {0};
+	char number[16];
+
+	add_word(&words, NATPROBE);
+	add_word(&words, "probe");
+	add_word(&words, "--local");
+	add_address(&words, &target->local);
+	if (target->second.family != AF_UNSPEC) {
+		add_word(&words, "--second");
+		add_address(&words, &target->second);
+	}
+	if (check->options.quick)
+		add_word(&words, "--quick");
+	if (lifetime_s) {
+		(void)snprintf(number, sizeof(number), "%u", lifetime_s);
+		add_word(&words, "--lifetime");
+		add_word(&words, number);
+	}
+	add_address(&words, &addrs[0]);
+	add_address(&words, &addrs[1]);
+	(void)memset(slot, 0, sizeof(*slot));
+	slot->target = target;
+	slot->began = clock_now();
+	slot->child.on_news = on_prober;
+	slot->child.arg = check;
+	return child_start(&slot->child, check->loop, target->netns, words.argv,
+			   PATIENCE_NS + 2 * lifetime_s * NS_PER_S, &target->failure);
+}
+
+static struct slot *free_slot(struct natcheck *check)
+{
+	for (size_t i = 0; i < check->n_slots; i++)
+		if (!check->slots[i].target)
+			return &check->slots[i];
+	return NULL;
+}
+
+/* Begin what can be: in order, so that nobody is forgotten. */
+static void pump(struct natcheck *check)
+{
+	struct slot *slot;
+
+	while (check->next < check->n_targets && (slot = free_slot(check))) {
+		struct natcheck_target *target = &check->targets[check->next];
+		struct mirror *mirror = &check->mirrors[target->reflector];
+
+		if (!mirror->ready && !mirror->child.ended)
+			return;
+		check->next++;
+		if (mirror->child.ended) {
+			(void)child_complaint(&mirror->child, "natprobe", &target->failure);
+			finish(check, target);
+		} else if (start_prober(check, slot, target) < 0) {
+			slot->target = NULL;
+			finish(check, target);
+		}
+	}
+}
+
+/* Those that it serves would wait in vain. */
+static void give_up(struct natcheck *check, const struct mirror *mirror)
+{
+	for (size_t i = 0; i < check->n_slots; i++) {
+		struct slot *slot = &check->slots[i];
+
+		if (!slot->target || &check->mirrors[slot->target->reflector] != mirror)
+			continue;
+		child_end(&slot->child);
+		(void)child_complaint(&mirror->child, "natprobe", &slot->target->failure);
+		finish(check, take_ptr(slot->target));
+	}
+}
+
+static void on_mirror(struct child *child)
+{
+	struct natcheck *check = child->arg;
+	struct mirror *mirror = (struct mirror *)(void *)child;
+
+	mirror->ready = memchr(child->out.text, '\n', child->out.len);
+	if (child->ended)
+		give_up(check, mirror);
+	pump(check);
+}
+
+static int start_mirror(struct natcheck *check, size_t i, struct error *err)
+{
+	const struct natcheck_reflector *reflector = &check->reflectors[i];
+	struct mirror *mirror = &check->mirrors[i];
+	struct words words = {0};
+
+	add_word(&words, NATPROBE);
+	add_word(&words, "reflect");
+	add_address(&words, &reflector->addrs[0]);
+	add_address(&words, &reflector->addrs[1]);
+	mirror->child.on_news = on_mirror;
+	mirror->child.arg = check;
+	return child_start(&mirror->child, check->loop, reflector->netns, words.argv, 0, err);
+}
+
+int natcheck_start(struct ev_loop *loop, const struct natcheck_options *options,
+		   const struct natcheck_reflector *reflectors, size_t n_reflectors,
+		   struct natcheck_target *targets, size_t n_targets, struct natcheck **ret_check,
+		   struct error *err)
+{
+	struct natcheck *check = calloc(1, sizeof(*check));
+	int r = 0;
+
+	if (!check)
+		return error_sys(err, ENOMEM, "the NATs");
+	*check = (struct natcheck){
+		.loop = loop,
+		.options = *options,
+		.reflectors = reflectors,
+		.n_reflectors = n_reflectors,
+		.targets = targets,
+		.n_targets = n_targets,
+		.left = n_targets,
+		.n_slots = options->at_a_time,
+	};
+	check->mirrors = calloc(n_reflectors + 1, sizeof(*check->mirrors));
+	check->slots = calloc(check->n_slots + 1, sizeof(*check->slots));
+	if (!check->mirrors || !check->slots)
+		r = error_sys(err, ENOMEM, "the NATs");
+	for (size_t i = 0; r == 0 && i < n_reflectors; i++)
+		r = start_mirror(check, i, err);
+	if (r < 0)
+		natcheck_free(check);
+	else
+		*ret_check = check;
+	return r;
+}
+
+size_t natcheck_left(const struct natcheck *check)
+{
+	return check->left;
+}
+
+void natcheck_free(struct natcheck *check)
+{
+	if (!check)
+		return;
+	for (size_t i = 0; check->slots && i < check->n_slots; i++)
+		child_end(&check->slots[i].child);
+	for (size_t i = 0; check->mirrors && i < check->n_reflectors; i++)
+		child_end(&check->mirrors[i].child);
+	free(check->slots);
+	free(check->mirrors);
+	free(check);
+}
