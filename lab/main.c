@@ -20,6 +20,7 @@ static const struct {
 	{"shell", verb_shell, "LAB MACHINE", "a shell there"},
 	{"ls", verb_ls, "", "the running labs and their machines"},
 	{"down", verb_down, "[LAB]", "end a running lab"},
+	{"nat", verb_nat, "list|show|probe|state ...", "kinds of NATs: how they behave"},
 	{"doctor", verb_doctor, "", "what this machine and this user can do"},
 };
 
@@ -31,7 +32,7 @@ static int help(FILE *out, int code)
 		    "\n",
 		    out);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(out, "  %-6s %-22s  %s\n", verbs[i].name, verbs[i].synopsis,
+		(void)fprintf(out, "  %-6s %-25s  %s\n", verbs[i].name, verbs[i].synopsis,
 			      verbs[i].what);
 	(void)fputs("\n\"boxlab VERB --help\" says more of a verb.\n", out);
 	return code;

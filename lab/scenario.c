@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "lab/scenario_check.h"
 #include "lab/scenario_keys.h"
+#include "lab/scenario_nat_keys.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,6 +58,39 @@ int scenario_read(const char *text, size_t len, const char *file, struct scenari
 	if (source_failed(&source))
 		return -EINVAL;
 	*ret_scenario = take_ptr(scenario);
+	return 0;
+}
+
+static void free_nat(struct scenario_nat *nat)
+{
+	keys_free(&scenario_nat_keys, nat);
+}
+
+int scenario_nat_read(const char *text, size_t len, const char *file, struct nat *ret_nat,
+		      struct scenario_errors *ret_errors)
+{
+	struct source source = {.file = file, .errors = ret_errors};
+	cleanup_with(free_nat) struct scenario_nat nat = {0};
+	cleanup_with(keys_places_free) struct keys_places places = {0};
+	cleanup_with(drop_yaml) struct yaml_value *root = NULL;
+	struct error why = {0};
+	int r;
+
+	(void)memset(ret_errors, 0, sizeof(*ret_errors));
+	r = yaml_read(text, len, &source, &root);
+	if (r == 0)
+		r = keys_bind(&scenario_nat_keys, root, &source, &nat, &places);
+	if (r < 0)
+		return r;
+	if (nat.behind || nat.n_forwards || nat.one_to_one)
+		source_error(&source, nat.at,
+			     "a NAT by itself knows no others: no 'behind', 'forwards' or "
+			     "'one_to_one'");
+	else if (!source_failed(&source) && nat_check(&nat.nat, &why) < 0)
+		source_error(&source, nat.at, "%s", why.text);
+	if (source_failed(&source))
+		return -EINVAL;
+	*ret_nat = nat.nat;
 	return 0;
 }
 

@@ -164,6 +164,15 @@ struct scenario_errors {
 int scenario_read(const char *text, size_t len, const char *file, struct scenario **ret_scenario,
 		  struct scenario_errors *ret_errors);
 
+/**
+ * scenario_nat_read() - read a document that declares one NAT
+ *
+ * It has the keys of a scenario's NAT but those that name other things of a scenario.
+ * Return: as scenario_read().
+ */
+int scenario_nat_read(const char *text, size_t len, const char *file, struct nat *ret_nat,
+		      struct scenario_errors *ret_errors);
+
 /** scenario_free() - NULL is legal. */
 void scenario_free(struct scenario *scenario);
 /** scenario_errors_free() - frees the texts, not the struct. */

@@ -35,8 +35,7 @@ int verb_unable(const struct error *err)
 	return RUN_UNABLE;
 }
 
-/* Return: the length, or -errno; one byte more than a scenario may have is enough to see that. */
-static ssize_t read_file(const char *file, char *buf, size_t size)
+ssize_t verb_read_file(const char *file, char *buf, size_t size)
 {
 	cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
@@ -55,11 +54,23 @@ static ssize_t read_file(const char *file, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
+int verb_tell(const char *file, int r, struct scenario_errors *errors)
+{
+	for (size_t i = 0; i < errors->n; i++)
+		(void)fprintf(stderr, "%s\n", errors->text[i]);
+	if (errors->more)
+		(void)fprintf(stderr, "%s: and %zu more errors\n", file, errors->more);
+	if (r < 0 && !errors->n)
+		(void)fprintf(stderr, "boxlab: %s: %s\n", file, strerror(-r));
+	scenario_errors_free(errors);
+	return r < 0 ? RUN_MISUSED : 0;
+}
+
 static int read_scenario(const char *file, struct scenario **ret_scenario)
 {
 	cleanup_free char *text = malloc(SCENARIO_SIZE_MAX + 1);
 	struct scenario_errors errors = {0};
-	ssize_t len = text ? read_file(file, text, SCENARIO_SIZE_MAX + 1) : -ENOMEM;
+	ssize_t len = text ? verb_read_file(file, text, SCENARIO_SIZE_MAX + 1) : -ENOMEM;
 	int r;
 
 	if (len < 0) {
@@ -67,14 +78,7 @@ static int read_scenario(const char *file, struct scenario **ret_scenario)
 		return RUN_MISUSED;
 	}
 	r = scenario_read(text, (size_t)len, file, ret_scenario, &errors);
-	for (size_t i = 0; i < errors.n; i++)
-		(void)fprintf(stderr, "%s\n", errors.text[i]);
-	if (errors.more)
-		(void)fprintf(stderr, "%s: and %zu more errors\n", file, errors.more);
-	if (r < 0 && !errors.n)
-		(void)fprintf(stderr, "boxlab: %s: %s\n", file, strerror(-r));
-	scenario_errors_free(&errors);
-	return r < 0 ? RUN_MISUSED : 0;
+	return verb_tell(file, r, &errors);
 }
 
 int verb_load(const char *file, struct verb_input *ret_input)

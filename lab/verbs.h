@@ -9,6 +9,7 @@
 #include "lab/plan.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 int verb_run(int argc, char **argv);
 int verb_up(int argc, char **argv);
@@ -18,6 +19,7 @@ int verb_shell(int argc, char **argv);
 int verb_ls(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
+int verb_nat(int argc, char **argv);
 
 /**
  * verb_usage() - show how a verb is used
@@ -31,6 +33,16 @@ int verb_usage(const char *text, bool asked);
 int verb_check_id(const char *id);
 /** verb_unable() - tell why there is no lab. Return: the exit code. */
 int verb_unable(const struct error *err);
+
+/**
+ * verb_read_file() - the beginning of a file
+ *
+ * Return: the length, or -errno; one byte more than a document may have is enough to
+ * see that it is too long.
+ */
+ssize_t verb_read_file(const char *file, char *buf, size_t size);
+/** verb_tell() - what is wrong with a document, if @r says so. Return: 0, or the exit code. */
+int verb_tell(const char *file, int r, struct scenario_errors *errors);
 
 /**
  * struct verb_input - a scenario from a file, planned
