@@ -85,6 +85,21 @@ static int judge(const struct world *world, const struct natcheck_target *target
 	return r;
 }
 
+static int forget(struct world *world, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < world->plan->n_nats; i++) {
+		const struct plan_nat *nat = &world->plan->nats[i];
+		const struct topo_nat_change change = {.nat = &nat->nat, .forget = true};
+
+		r = topo_nat_change(world->topo, nat->topo, &change, err);
+		if (r < 0)
+			(void)error_wrap(err, "%s", nat->name);
+	}
+	return r;
+}
+
 int selfcheck(struct world *world, struct error *err)
 {
 	const struct plan *plan = world->plan;
@@ -110,5 +125,6 @@ int selfcheck(struct world *world, struct error *err)
 				 natcheck_left(check), plan->n_nats);
 	if (r == 0)
 		r = judge(world, targets, err);
-	return r;
+	natcheck_free(take_ptr(check));
+	return r < 0 ? r : forget(world, err);
 }
