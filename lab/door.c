@@ -310,6 +310,20 @@ static void end_lab(struct door *door, struct client *client)
 	door->ops->end(door->arg);
 }
 
+static void tell_state(struct door *door, struct client *client)
+{
+	struct door_reply rep = {.what = DOOR_TEXT};
+	struct error err = {.code = EOPNOTSUPP, .text = "this lab has no NATs"};
+	cleanup_close int fd = -1;
+
+	if (door->ops->state)
+		fd = door->ops->state(door->arg, door->request.head.node, &err);
+	if (fd < 0)
+		refuse(door, client, &err);
+	else
+		reply(door, client, &rep, fd);
+}
+
 /** request_is_sound() - does what was received hold what it says? */
 static bool request_is_sound(struct door_request *request, size_t len)
 {
@@ -346,6 +360,8 @@ static void serve(struct door *door, struct client *client)
 		list(door, client);
 	} else if (head->op == DOOR_EXEC && idle) {
 		start(door, client, &msg);
+	} else if (head->op == DOOR_STATE && idle) {
+		tell_state(door, client);
 	} else if (head->op == DOOR_END && idle) {
 		end_lab(door, client);
 	} else {

@@ -28,6 +28,11 @@ struct door_ops {
 	struct sandbox *(*sandbox)(void *arg, const char *node);
 	/** @node: describe node number @i; false when there are not so many */
 	bool (*node)(void *arg, size_t i, struct door_node *ret_node);
+	/**
+	 * @state: what the NAT of that name remembers, or all of them for "", as JSON
+	 * Return: a descriptor of a file with it, or -errno
+	 */
+	int (*state)(void *arg, const char *nat, struct error *err);
 	/** @end: a client wants the lab to end; called from door_dispatch() */
 	void (*end)(void *arg);
 };

@@ -64,9 +64,9 @@ static int get_reply(const struct door_lab *lab, struct door_reply *reply, int *
 	return 0;
 }
 
-/** ask() - a request without strings or descriptors, and its reply */
+/** ask() - a request without strings or descriptors, and its reply; @ret_fd: NULL: it has none */
 static int ask(const struct door_lab *lab, struct door_head *head, struct door_reply *ret_reply,
-	       struct error *err)
+	       int *ret_fd, struct error *err)
 {
 	const struct fdmsg msg = {.data = head, .size = sizeof(*head)};
 	struct pollfd fd = {.fd = lab->sock, .events = POLLIN};
@@ -79,7 +79,7 @@ static int ask(const struct door_lab *lab, struct door_head *head, struct door_r
 	if (poll(&fd, 1, PATIENCE_MS) == 0)
 		return error_set(err, EAGAIN, "the lab \"%s\" does not answer: it is busy",
 				 lab->id);
-	return get_reply(lab, ret_reply, NULL, err);
+	return get_reply(lab, ret_reply, ret_fd, err);
 }
 
 int door_list(const struct door_lab *lab, size_t first, struct door_node nodes[DOOR_NODES_MAX],
@@ -87,7 +87,7 @@ int door_list(const struct door_lab *lab, size_t first, struct door_node nodes[D
 {
 	struct door_head head = {.op = DOOR_LIST, .first = (uint32_t)first};
 	struct door_reply reply = {0};
-	int r = ask(lab, &head, &reply, err);
+	int r = ask(lab, &head, &reply, NULL, err);
 
 	if (r < 0)
 		return r;
@@ -97,12 +97,30 @@ int door_list(const struct door_lab *lab, size_t first, struct door_node nodes[D
 	return (int)reply.n;
 }
 
+int door_state(const struct door_lab *lab, const char *nat, struct error *err)
+{
+	struct door_head head = {.op = DOOR_STATE};
+	struct door_reply reply;
+	int fd = -1;
+	int r;
+
+	if (nat && strlen(nat) >= sizeof(head.node))
+		return error_set(err, ENOENT, "no NAT \"%s\" is here", nat);
+	(void)snprintf(head.node, sizeof(head.node), "%s", nat ? nat : "");
+	r = ask(lab, &head, &reply, &fd, err);
+	if (r < 0)
+		return r;
+	if (reply.what != DOOR_TEXT || fd < 0)
+		return error_sys(err, EPROTO, "the lab \"%s\"", lab->id);
+	return fd;
+}
+
 int door_end(const struct door_lab *lab, struct error *err)
 {
 	struct door_head head = {.op = DOOR_END};
 	struct door_reply reply;
 
-	return ask(lab, &head, &reply, err);
+	return ask(lab, &head, &reply, NULL, err);
 }
 
 /**

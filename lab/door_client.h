@@ -33,6 +33,13 @@ int door_open(const char *id, struct door_lab *ret_lab, struct error *err);
 int door_list(const struct door_lab *lab, size_t first, struct door_node nodes[DOOR_NODES_MAX],
 	      struct error *err);
 
+/**
+ * door_state() - ask what NATs remember
+ * @nat: of this name; NULL: all
+ *
+ * Return: a descriptor of a file with JSON, see lab/run/state.h, or -errno as door_list().
+ */
+int door_state(const struct door_lab *lab, const char *nat, struct error *err);
 /** door_end() - ask the lab to end. Return: 0 when it will, or -errno. */
 int door_end(const struct door_lab *lab, struct error *err);
 

@@ -7,6 +7,7 @@
  * A connection carries one request and what follows from it:
  *
  *	DOOR_LIST	DOOR_NODES, and so on with a higher .first; none: the end
+ *	DOOR_STATE	DOOR_TEXT
  *	DOOR_END	DOOR_DONE
  *	DOOR_EXEC	DOOR_STARTED, then DOOR_ENDED; meanwhile DOOR_SIGNAL
  *
@@ -22,7 +23,7 @@
 
 #include <stdint.h>
 
-#define DOOR_VERSION	 1
+#define DOOR_VERSION	 2
 #define DOOR_NODES_MAX	 16 /* in one reply */
 #define DOOR_TERM_MAX	 64
 #define DOOR_STRINGS_MAX (SANDBOX_REQUEST_MAX / 2) /* the environment needs room too */
@@ -34,6 +35,7 @@ enum door_op {
 	DOOR_EXEC,
 	DOOR_SIGNAL,
 	DOOR_END,
+	DOOR_STATE,
 };
 
 /**
@@ -44,7 +46,7 @@ enum door_op {
  *	 three descriptors come with the request
  * @rows, @columns: size of that terminal
  * @argc, @size: how many strings follow, each NUL-terminated, and their bytes
- * @node: the machine's name
+ * @node: the machine's name; DOOR_STATE: a NAT's, or empty for all
  * @term: DOOR_EXEC with @tty: the client's $TERM
  */
 struct door_head {
@@ -73,6 +75,7 @@ enum door_answer {
 	DOOR_ENDED,
 	DOOR_DONE,
 	DOOR_REFUSED,
+	DOOR_TEXT, /* with a descriptor of a file that holds it */
 };
 
 /**

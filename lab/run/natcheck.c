@@ -56,6 +56,13 @@ static void finish(struct natcheck *check, struct natcheck_target *target)
 	check->left--;
 }
 
+static bool knows_nothing(const struct nat_part *part)
+{
+	static const struct nat nothing;
+
+	return memcmp(&part->known, &nothing, sizeof(nothing)) == 0;
+}
+
 static void read_verdict(struct slot *slot)
 {
 	struct natcheck_target *target = slot->target;
@@ -67,6 +74,8 @@ static void read_verdict(struct slot *slot)
 	else if (nat_part_read(child->out.text, child->out.len, "natprobe", &target->measured,
 			       &target->failure) == 0)
 		nat_compare(target->declared, &target->measured, &target->differences);
+	if (!target->failure.code && knows_nothing(&target->measured))
+		(void)error_set(&target->failure, ETIMEDOUT, "natprobe found out nothing");
 }
 
 static void on_prober(struct child *child)

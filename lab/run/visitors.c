@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lab/run/visitors.h"
 
+#include "lab/run/state.h"
+
 #include "base/cleanup.h"
 
 #include <stdio.h>
@@ -27,6 +29,11 @@ static bool describe_node(void *arg, size_t i, struct door_node *ret_node)
 	return true;
 }
 
+static int tell_state(void *arg, const char *nat, struct error *err)
+{
+	return state_open(arg, nat, err);
+}
+
 static void end_world(void *arg)
 {
 	struct world *world = arg;
@@ -35,7 +42,7 @@ static void end_world(void *arg)
 }
 
 static const struct door_ops ops = {
-	.sandbox = find_sandbox, .node = describe_node, .end = end_world};
+	.sandbox = find_sandbox, .node = describe_node, .state = tell_state, .end = end_world};
 
 static void on_visitor(struct ev_loop *loop, struct ev_io *io, int revents)
 {

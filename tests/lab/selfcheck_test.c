@@ -93,6 +93,32 @@ Test(selfcheck, may_be_left_out)
 	boxlab_close(&b);
 }
 
+Test(selfcheck, lifts_limits_meanwhile)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b, "name: test\n"
+		       "nodes:\n"
+		       "  pub: {role: host}\n"
+		       "  a: {role: host, nat: {preset: linux, limits: {table: 1}}}\n"
+		       "steps:\n"
+		       "  - name: one flow\n"
+		       "    serve: {node: pub, command: pingpong --serve 7100, port: 7100}\n"
+		       "    run: {node: a, command: pingpong --rounds 1 pub 7100}\n"
+		       "  - name: two flows\n"
+		       "    timeout: 800ms\n"
+		       "    serve: {node: pub, command: pingpong --serve 7200, port: 7200}\n"
+		       "    run:\n"
+		       "      - {node: a, command: pingpong --rounds 1 pub 7200}\n"
+		       "      - {node: a, command: pingpong --rounds 1 pub 7200}\n");
+	boxlab_expect(&b, 1, "fail");
+	boxlab_expect_step(&b, "self-check", "pass", NULL);
+	boxlab_expect_step(&b, "one flow", "pass", NULL);
+	boxlab_expect_step(&b, "two flows", "fail", "pingpong");
+	cr_expect_str_eq(measured(&b, "a-nat", "tcp", "mapping"), "eim");
+	boxlab_close(&b);
+}
+
 static const struct {
 	const char *nat, *preset, *reason;
 } lies[] = {
