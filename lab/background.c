@@ -118,6 +118,9 @@ static int weigh_flows(const struct proof_case *c, const struct proof_end *end,
 		const struct addr *peer = outbound ? &flow->reply_src : &flow->src;
 		uint64_t bytes = bytes_meanwhile(router, flow);
 
+		/* Those that had ended before are in no list of known ones. */
+		if (flow->gone && flow->ended_at < c->began)
+			continue;
 		if (!addr_same_host(inner, &end->inside) || view_is_seen_as(other, peer) ||
 		    addr_same_host(peer, &other->inside) || is_partner(c, peer))
 			continue;

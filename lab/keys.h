@@ -229,6 +229,8 @@ bool keys_is_number(const struct key *key);
  * Return: how many there are.
  */
 size_t keys_differences(const struct keys *keys, const void *a, const void *b, FILE *out);
+/** keys_print_marked() - the same of what keys_mark() has marked. */
+void keys_print_marked(const struct keys *keys, const void *object, const void *mask, FILE *out);
 /** keys_name_pattern() - names as a regular expression. */
 void keys_name_pattern(size_t max, char *buf, size_t len);
 

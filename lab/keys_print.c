@@ -136,9 +136,16 @@ const char *keys_format(const struct key *key, const void *object, char buf[stat
 	return buf;
 }
 
-/* @prefix: "timeouts.", or empty; @n: how many have been printed. */
-static size_t differences(const struct keys *keys, const void *a, const void *b, const char *prefix,
-			  size_t n, FILE *out)
+/** struct telling - a list of keys and values in the making */
+struct telling {
+	FILE *out;
+	size_t n;
+	bool marks; /* tell what is marked; else what differs */
+};
+
+/* @b: what @a is compared with, or its marks. @prefix: "timeouts.", or empty. */
+static void tell(struct telling *telling, const struct keys *keys, const void *a, const void *b,
+		 const char *prefix)
 {
 	for (const struct key *row = keys->rows; row->name; row++) {
 		const char *x = (const char *)a + row->offset;
@@ -148,19 +155,28 @@ static size_t differences(const struct keys *keys, const void *a, const void *b,
 
 		if (row->kind == KEY_STRUCT) {
 			(void)snprintf(inner, sizeof(inner), "%s.", row->name);
-			n = differences(row->keys, x, y, inner, n, out);
+			tell(telling, row->keys, x, y, inner);
 		}
 		/* A row with two members is told by the rows of each. */
-		if (!keys_is_number(row) || row->also || memcmp(x, y, row->size) == 0)
+		if (!keys_is_number(row) || row->also ||
+		    (telling->marks ? !*y : memcmp(x, y, row->size) == 0))
 			continue;
-		(void)fprintf(out, "%s%s%s %s", n ? ", " : "", prefix, row->name,
-			      keys_format(row, a, text));
-		n++;
+		(void)fprintf(telling->out, "%s%s%s %s", telling->n++ ? ", " : "", prefix,
+			      row->name, keys_format(row, a, text));
 	}
-	return n;
 }
 
 size_t keys_differences(const struct keys *keys, const void *a, const void *b, FILE *out)
 {
-	return differences(keys, a, b, "", 0, out);
+	struct telling telling = {.out = out};
+
+	tell(&telling, keys, a, b, "");
+	return telling.n;
+}
+
+void keys_print_marked(const struct keys *keys, const void *object, const void *mask, FILE *out)
+{
+	struct telling telling = {.out = out, .marks = true};
+
+	tell(&telling, keys, object, mask, "");
 }

@@ -128,6 +128,8 @@ const struct plan_node *plan_find(const struct plan *plan, const char *name);
 const struct plan_nat *plan_find_nat(const struct plan *plan, const char *name);
 /** plan_outermost() - of the NATs in front of NAT @nat, it included: the last; of PLAN_NONE: none. */
 size_t plan_outermost(const struct plan *plan, size_t nat);
+/** plan_print_change() - "reboot, set limits.table 1": what becomes of a NAT. */
+void plan_print_change(const struct scenario_nat_change *change, FILE *out);
 /** plan_print() - for people: nodes, addresses, NATs, steps. */
 void plan_print(const struct plan *plan, FILE *out);
 /** plan_print_json() - the same for programs. */

@@ -143,6 +143,30 @@ static json_t *moved(const struct scenario_value *values, size_t n)
 	return map;
 }
 
+static json_t *changes(const struct scenario_step *step)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < step->n_changes; i++) {
+		const struct scenario_nat_change *c = &step->changes[i];
+		struct nat_part set = {.known = c->given};
+		json_t *change =
+			json_pack("{s:s, s:b, s:b, s:I}", "change", c->nat, "reboot", c->reboot,
+				  "keep", c->keep, "at_ns", (json_int_t)c->after_ns);
+
+		if (c->rebind)
+			(void)json_object_set_new(
+				change, "rebind",
+				json_string(c->rebind == REBIND_PORTS ? "ports" : "address"));
+		if (c->set) {
+			set.nat = c->set->nat;
+			(void)json_object_set_new(change, "set", nat_part_json(&set));
+		}
+		(void)json_array_append_new(list, change);
+	}
+	return list;
+}
+
 static json_t *step(const struct scenario_step *step)
 {
 	json_t *expect =
@@ -150,11 +174,12 @@ static json_t *step(const struct scenario_step *step)
 			  scenario_path_words[step->path], "dropped_by", step->dropped_by);
 
 	return json_pack(
-		"{s:s, s:b, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name, "links",
-		step->links, "listening", listening(step), "boxer", step->boxer, "timeout_ns",
-		(json_int_t)step->timeout_ns, "serve", programs(step->serve, step->n_serve), "run",
-		programs(step->run, step->n_run), "values", values(step->values, step->n_values),
-		"moved", moved(step->moved, step->n_moved), "expect", expect);
+		"{s:s, s:b, s:o, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name,
+		"links", step->links, "listening", listening(step), "nat", changes(step), "boxer",
+		step->boxer, "timeout_ns", (json_int_t)step->timeout_ns, "serve",
+		programs(step->serve, step->n_serve), "run", programs(step->run, step->n_run),
+		"values", values(step->values, step->n_values), "moved",
+		moved(step->moved, step->n_moved), "expect", expect);
 }
 
 int plan_print_json(const struct plan *plan, FILE *out)

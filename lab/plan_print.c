@@ -216,6 +216,37 @@ static void print_values(const char *verb, const struct scenario_value *values, 
 	(void)fputc('\n', out);
 }
 
+void plan_print_change(const struct scenario_nat_change *change, FILE *out)
+{
+	const struct scenario_nat given = {.nat = change->given};
+	const char *between = "";
+
+	if (change->reboot) {
+		(void)fputs("reboot", out);
+		between = ", ";
+	}
+	if (change->rebind) {
+		(void)fprintf(out, "%srebind %s", between,
+			      change->rebind == REBIND_PORTS ? "ports" : "address");
+		between = ", ";
+	}
+	if (change->set) {
+		(void)fprintf(out, "%sset ", between);
+		keys_print_marked(&scenario_declaration_keys, change->set, &given, out);
+	}
+}
+
+static void print_change(const struct scenario_nat_change *change, FILE *out)
+{
+	char after[KEYS_DURATION_MAX];
+
+	(void)fprintf(out, "    change  %s: ", change->nat);
+	plan_print_change(change, out);
+	if (change->after_ns)
+		(void)fprintf(out, "  (after %s)", keys_format_duration(change->after_ns, after));
+	(void)fprintf(out, "%s\n", change->keep ? "  (kept)" : "");
+}
+
 static void print_step(const struct scenario_step *step, size_t number, FILE *out)
 {
 	char timeout[KEYS_DURATION_MAX];
@@ -233,6 +264,8 @@ static void print_step(const struct scenario_step *step, size_t number, FILE *ou
 	for (size_t i = 0; i < step->n_listening; i++)
 		(void)fprintf(out, "    await   %s listens on port %u\n", step->listening[i].node,
 			      step->listening[i].port);
+	for (size_t i = 0; i < step->n_changes; i++)
+		print_change(&step->changes[i], out);
 	for (size_t i = 0; i < step->n_serve; i++)
 		print_program("serve", &step->serve[i], width, out);
 	for (size_t i = 0; i < step->n_run; i++)

@@ -36,6 +36,7 @@ void result_free(struct result *result)
 	for (size_t i = 0; i < result->n_files; i++)
 		free(result->files[i]);
 	free(result->files);
+	free(result->faults);
 	free(result->nats);
 	free(result->steps);
 	free(result->paths);
@@ -102,6 +103,16 @@ struct result_path *result_add_path(struct result *result)
 		return NULL;
 	result->paths = grown;
 	return &grown[result->n_paths++];
+}
+
+struct result_fault *result_add_fault(struct result *result)
+{
+	struct result_fault *grown = grow(result->faults, result->n_faults, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	result->faults = grown;
+	return &grown[result->n_faults++];
 }
 
 int result_add_file(struct result *result, const char *name)

@@ -87,6 +87,20 @@ struct result_path {
 };
 
 /**
+ * struct result_fault - a NAT that was changed
+ * @step: index of that step in struct result
+ * @nat: its name
+ * @what: in words
+ * @at_ns, @undone_ns: since the run began; 0: it did not come to that
+ */
+struct result_fault {
+	size_t step;
+	const char *nat;
+	char what[RESULT_DETAIL_MAX];
+	uint64_t at_ns, undone_ns;
+};
+
+/**
  * struct result_nat - what was measured of a NAT
  * @is_measured: else nobody tried, or it could not be
  */
@@ -120,6 +134,8 @@ struct result {
 	size_t n_steps;
 	struct result_path *paths;
 	size_t n_paths;
+	struct result_fault *faults;
+	size_t n_faults;
 	struct result_nat *nats;
 	char **files;
 	size_t n_files;
@@ -144,6 +160,8 @@ struct result_program *result_add_program(struct result_step *step, const char *
 int result_add_value(struct result_step *step, const struct result_value *value);
 /** result_add_path() - Return: it, zeroed, or NULL (ENOMEM); valid until the next one is added. */
 struct result_path *result_add_path(struct result *result);
+/** result_add_fault() - Return: it, zeroed, or NULL (ENOMEM); valid until the next one is added. */
+struct result_fault *result_add_fault(struct result *result);
 /** result_add_file() - a name is copied. Return: 0, or -ENOMEM. */
 int result_add_file(struct result *result, const char *name);
 /** result_conclude() - the run is over: its duration, and the worst of its steps. */

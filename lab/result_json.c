@@ -264,6 +264,24 @@ static json_t *paths(const struct result *result, bool *lost)
 	return array;
 }
 
+static json_t *faults(const struct result *result, bool *lost)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < result->n_faults; i++) {
+		const struct result_fault *f = &result->faults[i];
+		json_t *fault = json_object();
+
+		put(fault, "step", text(result->steps[f->step].name), lost);
+		put(fault, "nat", text(f->nat), lost);
+		put(fault, "what", text(f->what), lost);
+		put(fault, "at_s", f->at_ns ? seconds(f->at_ns) : json_null(), lost);
+		put(fault, "undone_s", f->undone_ns ? seconds(f->undone_ns) : json_null(), lost);
+		append(array, fault, lost);
+	}
+	return array;
+}
+
 static json_t *files(const struct result *result, bool *lost)
 {
 	json_t *array = json_array();
@@ -296,7 +314,7 @@ json_t *result_json(const struct result *result)
 	put(object, "steps", steps(result, &lost), &lost);
 	put(object, "nats", nats(result, &lost), &lost);
 	put(object, "paths", paths(result, &lost), &lost);
-	put(object, "faults", json_array(), &lost);
+	put(object, "faults", faults(result, &lost), &lost);
 	put(object, "files", files(result, &lost), &lost);
 	if (lost) {
 		json_decref(object);

@@ -27,6 +27,19 @@ static void note_counts(struct scenario *scenario, const struct keys_places *pla
 		scenario->nodes[i].counted = keys_given(places, &scenario->nodes[i].count);
 }
 
+static void note_changes(struct scenario_step *step, const struct keys_places *places)
+{
+	for (size_t i = 0; i < step->n_changes; i++) {
+		struct scenario_nat_change *change = &step->changes[i];
+		struct scenario_nat given = {0};
+
+		if (!change->set)
+			continue;
+		keys_mark(&scenario_declaration_keys, places, change->set, &given);
+		change->given = given.nat;
+	}
+}
+
 int scenario_read(const char *text, size_t len, const char *file, struct scenario **ret_scenario,
 		  struct scenario_errors *ret_errors)
 {
@@ -52,6 +65,8 @@ int scenario_read(const char *text, size_t len, const char *file, struct scenari
 	if (r < 0)
 		return r;
 	note_counts(scenario, &places);
+	for (size_t i = 0; i < scenario->n_steps; i++)
+		note_changes(&scenario->steps[i], &places);
 	r = scenario_check(scenario, &places, &source);
 	if (r < 0)
 		return r;

@@ -102,6 +102,29 @@ enum scenario_exit {
 	EXIT_ANY,
 };
 
+/** enum scenario_rebind - what a NAT forgets in favour of */
+enum scenario_rebind {
+	REBIND_NONE,
+	REBIND_PORTS,	/* random ports */
+	REBIND_ADDRESS, /* another external address */
+};
+
+/**
+ * struct scenario_nat_change - a NAT that is changed while a step runs
+ *
+ * What @set does not say is 0 in @given; each byte of what it says is 1 there.
+ */
+struct scenario_nat_change {
+	struct where at;
+	char *nat; /* a concrete name: "fn0-nat" */
+	bool reboot;
+	enum scenario_rebind rebind;
+	struct scenario_nat *set; /* NULL: nothing */
+	struct nat given;
+	uint64_t after_ns; /* the programs of "run" have started; 0: before all programs */
+	bool keep;	   /* it is not undone at the step's end */
+};
+
 /** struct scenario_step - one step; what it does not use is NULL or 0 */
 struct scenario_step {
 	struct where at;
@@ -109,6 +132,8 @@ struct scenario_step {
 	bool links; /* wait until every function has a control link to every other */
 	bool boxer; /* programs are started through `boxer exec` */
 	uint64_t timeout_ns;
+	struct scenario_nat_change *changes; /* of NATs, in this order */
+	size_t n_changes;
 	struct scenario_program *listening; /* programs that run already; .node and .port */
 	size_t n_listening;
 	struct scenario_program *serve;

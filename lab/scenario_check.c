@@ -175,10 +175,11 @@ static void check_without_run(struct check *check, const struct scenario_step *s
 			source_error(check->source, check_at(check, about_run[i].member, step->at),
 				     "%s: the step has no 'run' to take it from", about_run[i].key);
 	if (!check_given(check, &step->serve) && !check_given(check, &step->links) &&
-	    !check_given(check, &step->listening) && !source_complained_at(check->source, step->at))
+	    !check_given(check, &step->listening) && !check_given(check, &step->changes) &&
+	    !source_complained_at(check->source, step->at))
 		source_error(
 			check->source, step->at,
-			"the step does nothing; it needs 'links', 'listening', 'serve' or 'run'");
+			"the step does nothing; it needs 'links', 'listening', 'nat', 'serve' or 'run'");
 }
 
 static void check_step(struct check *check, const struct scenario_step *step)
@@ -195,6 +196,8 @@ static void check_step(struct check *check, const struct scenario_step *step)
 	if (step->links && check->roles_known && check->n_functions < 2)
 		source_error(check->source, check_at(check, &step->links, step->at),
 			     "links: there are no two functions to link");
+	for (size_t i = 0; i < step->n_changes; i++)
+		check_change(check, step, &step->changes[i]);
 	for (size_t i = 0; i < step->n_listening; i++)
 		(void)check_resolve(check, &step->listening[i].node, step->listening[i].at);
 	for (size_t i = 0; i < step->n_serve; i++) {

@@ -221,3 +221,96 @@ void check_nats(struct check *check)
 			check_nat(check, node->nat, node, 1);
 	}
 }
+
+/* ---- changes ---- */
+
+static void complain_unknown_nat(struct check *check, const struct scenario_nat_change *change)
+{
+	struct where where = check_at(check, &change->nat, change->at);
+	struct keys_near near = keys_near(change->nat);
+	char hint[KEYS_HINT_MAX];
+
+	for (size_t i = 0; i < check->names.n && !source_is_full(check->source); i++)
+		if (check->names.name[i].is_nat)
+			keys_near_offer(&near, check->names.name[i].name);
+	source_error(check->source, where, "there is no NAT '%s'%s", change->nat,
+		     keys_near_hint(&near, hint));
+}
+
+/* The declaration of the NAT that is changed; NULL after a complaint, or when not known. */
+static const struct scenario_nat *changed_nat(struct check *check,
+					      const struct scenario_nat_change *change)
+{
+	const struct scenario_name *name;
+	const struct scenario_nat *nat;
+
+	if (!change->nat || !check->names.n)
+		return NULL;
+	name = scenario_names_find(&check->names, change->nat);
+	nat = name && name->is_nat && name->node ? name->node->nat
+						 : scenario_nat_find(check->scenario, change->nat);
+	if (nat && nat_translates(&nat->nat))
+		return nat;
+	if (nat)
+		source_error(check->source, check_at(check, &change->nat, change->at),
+			     "mapping: none, so '%s' is no NAT that could change", change->nat);
+	else
+		complain_unknown_nat(check, change);
+	return NULL;
+}
+
+/* What earlier steps, and earlier changes of this one, have made of it. */
+static void apply_earlier(const struct check *check, const struct scenario_step *until,
+			  const struct scenario_nat_change *change, struct nat *nat)
+{
+	for (const struct scenario_step *s = check->scenario->steps; s <= until; s++) {
+		for (const struct scenario_nat_change *c = s->changes;
+		     c < s->changes + s->n_changes; c++) {
+			if (c == change)
+				return;
+			if (c->nat && strcmp(c->nat, change->nat) == 0 && (c->keep || s == until))
+				scenario_nat_apply(c, nat);
+		}
+	}
+}
+
+static void check_set(struct check *check, const struct scenario_step *step,
+		      const struct scenario_nat_change *change, const struct scenario_nat *from)
+{
+	struct where where = check_at(check, &change->set, change->at);
+	struct nat nat = from->nat;
+	struct error why = {0};
+
+	apply_earlier(check, step, change, &nat);
+	scenario_nat_apply(change, &nat);
+	if (nat.addresses > from->nat.addresses)
+		source_error(check->source, where,
+			     "set: more addresses than '%s' has, which are %u", change->nat,
+			     from->nat.addresses);
+	else if (!nat_translates(&nat))
+		source_error(check->source, where, "set: a NAT can't become none");
+	else if (nat_check(&nat, &why) < 0)
+		source_error(check->source, where, "%s", why.text);
+}
+
+void check_change(struct check *check, const struct scenario_step *step,
+		  const struct scenario_nat_change *change)
+{
+	const struct scenario_nat *nat = changed_nat(check, change);
+	struct where after = check_at(check, &change->after_ns, change->at);
+	bool lasting = change->rebind || change->set;
+
+	if (!lasting && !change->reboot)
+		source_error(check->source, change->at,
+			     "nothing changes; it needs 'reboot', 'rebind' or 'set'");
+	else if (!lasting && change->keep)
+		source_error(
+			check->source, check_at(check, &change->keep, change->at),
+			"keep: what was forgotten stays so; only 'rebind' and 'set' are undone");
+	if (change->after_ns && !check_given(check, &step->run))
+		source_error(check->source, after, "at: the step has no 'run' to count from");
+	else if (change->after_ns >= step->timeout_ns)
+		source_error(check->source, after, "at: the step has failed by then");
+	if (nat && lasting)
+		check_set(check, step, change, nat);
+}

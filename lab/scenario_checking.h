@@ -51,6 +51,9 @@ static inline bool check_refused(const struct check *check, const void *member)
  * not known. */
 const struct scenario_name *check_resolve(struct check *check, char *const *member,
 					  struct where otherwise);
+/** check_change() - is there that NAT, and can it be changed so? */
+void check_change(struct check *check, const struct scenario_step *step,
+		  const struct scenario_nat_change *change);
 /** check_nats() - all that is said of NATs. */
 void check_nats(struct check *check);
 

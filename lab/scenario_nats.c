@@ -52,3 +52,14 @@ size_t scenario_nat_depth(const struct scenario *scenario, const struct scenario
 	}
 	return n;
 }
+
+void scenario_nat_apply(const struct scenario_nat_change *change, struct nat *nat)
+{
+	const char *given = (const char *)&change->given;
+
+	if (change->rebind == REBIND_PORTS)
+		nat->tcp.allocation = nat->udp.allocation = NAT_ALLOCATION_RANDOM;
+	for (size_t i = 0; change->set && i < sizeof(*nat); i++)
+		if (given[i])
+			((char *)nat)[i] = ((const char *)&change->set->nat)[i];
+}

@@ -20,5 +20,7 @@ const struct scenario_nat *scenario_nat_of(const struct scenario *scenario,
 size_t scenario_nat_addresses(const struct scenario_nat *nat);
 /** scenario_nat_depth() - how many NATs are one behind the other, @nat the last; circles end. */
 size_t scenario_nat_depth(const struct scenario *scenario, const struct scenario_nat *nat);
+/** scenario_nat_apply() - what @change sets or binds anew, and so what its NAT does then. */
+void scenario_nat_apply(const struct scenario_nat_change *change, struct nat *nat);
 
 #endif

@@ -7,6 +7,7 @@
 #define LAB_RUN_DOING_H
 
 #include "lab/run/evidence.h"
+#include "lab/run/fault.h"
 #include "lab/run/program.h"
 #include "lab/run/world.h"
 
@@ -39,6 +40,7 @@ struct doing {
 	size_t n_jobs, n_serve;
 	uint64_t deadline;
 	struct evidence evidence;
+	struct faults faults;
 	uint64_t dropped, dropped_after;
 };
 

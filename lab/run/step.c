@@ -6,12 +6,14 @@
  *
  *	links		wait for all control links, if the step asks for them
  *	listening	wait for programs that run already, likewise
+ *	faults		change NATs, if the step asks for it at once
  *	evidence	read counters and tables, as a base line
  *	serve		start servers, wait until the kernel sees them listen
- *	run		start programs, wait until all have ended
+ *	run		start programs, wait until all have ended; later faults
  *	evidence	read again, while the servers still run
  *	end		SIGTERM to what still runs, a second later SIGKILL
  *	judge		exits, drops, numbers, path
+ *	undo		faults that are not to be kept
  *
  * Each of these returns 0, or -errno with words. -EXPECT_UNMET means that what
  * the scenario expects is not so; anything else, that the lab could not find out.
@@ -321,6 +323,28 @@ static bool clients_ended(void *arg)
 	return true;
 }
 
+/* Until they have ended; faults come when they are due. */
+static int await_clients(struct doing *d, struct error *err)
+{
+	uint64_t began = clock_now();
+
+	for (;;) {
+		uint64_t next = faults_next(&d->faults);
+		bool last = next == UINT64_MAX || began + next >= d->deadline;
+		int r = world_wait(d->world, &(struct wait){
+						     .done = clients_ended,
+						     .arg = d,
+						     .deadline = last ? d->deadline : began + next,
+					     });
+
+		if (r != -ETIMEDOUT || last)
+			return r;
+		r = faults_apply(&d->faults, next, err);
+		if (r < 0)
+			return r;
+	}
+}
+
 static int run_clients(struct doing *d, struct error *err)
 {
 	char how[64];
@@ -331,11 +355,7 @@ static int run_clients(struct doing *d, struct error *err)
 		r = start_job(d, &d->jobs[i], err);
 	if (r < 0)
 		return r;
-	r = world_wait(d->world, &(struct wait){
-					 .done = clients_ended,
-					 .arg = d,
-					 .deadline = d->deadline,
-				 });
+	r = await_clients(d, err);
 	if (r != -ETIMEDOUT)
 		return r;
 	(void)snprintf(how, sizeof(how), "still ran after %s",
@@ -392,6 +412,10 @@ static int act(struct doing *d, struct error *err)
 	if (!r)
 		r = wait_listening(d, err);
 	if (!r)
+		r = faults_make(&d->faults, d->world, d->step, d->world->result->n_steps - 1, err);
+	if (!r)
+		r = faults_apply(&d->faults, 0, err);
+	if (!r)
 		r = judge_begin(d, err);
 	if (!r)
 		r = start_servers(d, err);
@@ -427,6 +451,7 @@ static void forget(struct doing *d)
 	}
 	free(d->jobs);
 	evidence_free(&d->evidence);
+	faults_free(&d->faults);
 }
 
 void step_do(struct world *world, const struct scenario_step *step, size_t number,
@@ -448,6 +473,10 @@ void step_do(struct world *world, const struct scenario_step *step, size_t numbe
 		r = judge_step(&d, &err);
 	if (r == 0 && ended < 0) {
 		r = ended;
+		err = later;
+	}
+	if (faults_undo(&d.faults, &later) < 0 && r == 0) {
+		r = -later.code;
 		err = later;
 	}
 	if (record_programs(&d, &later) < 0 && r == 0) {

@@ -245,7 +245,10 @@ int world_init(struct world *world, struct lab *lab, const struct plan *plan,
 		world->by_id[i] = PLAN_NONE;
 	}
 	for (size_t i = 0; i < plan->n_nats; i++)
-		world->routers[i] = (struct router){.world = world, .nat = &plan->nats[i]};
+		world->routers[i] = (struct router){.world = world,
+						    .nat = &plan->nats[i],
+						    .now = plan->nats[i].nat,
+						    .external = plan->nats[i].external};
 	ev_timer_init(&world->timer, on_timer, 0, 0);
 	r = make_key(world, err);
 	return r ? r : visitors_open(world, err);

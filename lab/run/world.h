@@ -45,10 +45,15 @@ struct machine {
 	struct member *member;
 };
 
-/** struct router - a NAT, built and watched */
+/**
+ * struct router - a NAT, built and watched
+ * @now, @external: how it behaves, and its first address, after changes
+ */
 struct router {
 	struct world *world;
 	const struct plan_nat *nat;
+	struct nat now;
+	struct addr external;
 	struct conntrack *watch;
 	struct ev_io io;
 };

@@ -100,6 +100,48 @@ static const struct refused refused[] = {
 	 NATS "  fn: linux\n"
 	      "nodes:\n" SEED "  fn: {behind: fn}\n",
 	 "t.yaml:6:3: a node 'fn' comes of this, and a NAT of line 3\n"},
+	{"a change of a NAT that is not there",
+	 STEP "  - {name: s, nat: {change: fn0-nta, reboot: on}}\n",
+	 "t.yaml:6:29: there is no NAT 'fn0-nta', did you mean 'fn0-nat'?\n"},
+	{"a change of a machine", STEP "  - {name: s, nat: {change: fn0, reboot: on}}\n",
+	 "t.yaml:6:29: there is no NAT 'fn0'\n"},
+	{"a change of what is no NAT",
+	 HEAD SEED "  fn: {nat: none}\n"
+		   "steps:\n"
+		   "  - {name: s, nat: {change: fn-nat, reboot: on}}\n",
+	 "t.yaml:6:29: there is no NAT 'fn-nat'\n"},
+	{"a change that changes nothing", STEP "  - {name: s, nat: [{change: fn0-nat}]}\n",
+	 "t.yaml:6:21: nothing changes; it needs 'reboot', 'rebind' or 'set'\n"},
+	{"a reboot that is kept",
+	 STEP "  - {name: s, nat: {change: fn0-nat, reboot: on, keep: on}}\n",
+	 "t.yaml:6:56: keep: what was forgotten stays so; only 'rebind' and 'set' are undone\n"},
+	{"a change to what can't be",
+	 STEP "  - {name: s, nat: {change: fn0-nat, set: {conflict: overload, mapping: apdm}}}\n",
+	 "t.yaml:6:43: TCP: a port that is always kept is the same for all remote endpoints, which "
+	 "is no apdm mapping\n"},
+	{"a change to what can't be, after another",
+	 STEP "  - {name: s, nat: {change: fn0-nat, set: {conflict: overload}, keep: on}}\n"
+	      "  - {name: t, nat: {change: fn0-nat, set: {mapping: apdm}}}\n"
+	      "  - {name: u, nat: {change: fn1-nat, set: {mapping: apdm}}}\n",
+	 "t.yaml:7:43: TCP: a port that is always kept is the same for all remote endpoints, which "
+	 "is no apdm mapping\n"},
+	{"a change to more addresses",
+	 STEP "  - {name: s, nat: {change: fn0-nat, set: {addresses: 2}}}\n",
+	 "t.yaml:6:43: set: more addresses than 'fn0-nat' has, which are 1\n"},
+	{"a change to no NAT", STEP "  - {name: s, nat: {change: fn0-nat, set: {mapping: none}}}\n",
+	 "t.yaml:6:43: set: a NAT can't become none\n"},
+	{"a change after nothing",
+	 STEP "  - {name: s, nat: {change: fn0-nat, reboot: on, at: 1s}}\n",
+	 "t.yaml:6:54: at: the step has no 'run' to count from\n"},
+	{"a change after the end",
+	 STEP "  - {name: s, timeout: 1s, run: {node: fn0, command: x},\n"
+	      "     nat: {change: fn0-nat, reboot: on, at: 1s}}\n",
+	 "t.yaml:7:45: at: the step has failed by then\n"},
+	{"a change with a preset",
+	 STEP "  - {name: s, nat: {change: fn0-nat, set: {preset: linux}}}\n",
+	 "t.yaml:6:44: unknown key 'preset'; a declaration of a NAT has mapping, filtering, "
+	 "allocation, conflict, hairpin, tcp, udp, unsolicited, tcp_tracking, simultaneous_open, "
+	 "loose, expired, pooling, addresses, ports, block_size, hash_seed, timeouts, limits\n"},
 	{"reserved names",
 	 HEAD SEED "  internet: {role: host}\n"
 		   "  localhost: {role: host}\n",
@@ -137,7 +179,7 @@ static const struct refused refused[] = {
 		   "  b: {}\n",
 	 "t.yaml:4:39: this NAT has only its own node behind it, leave out 'to'\n"},
 	{"a step that does nothing", STEP "  - {name: a}\n",
-	 "t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'serve' or 'run'\n"},
+	 "t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'nat', 'serve' or 'run'\n"},
 	{"two steps of one name",
 	 STEP "  - {name: a, links: all}\n"
 	      "  - {links: all, name: a}\n",

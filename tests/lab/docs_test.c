@@ -71,7 +71,9 @@ Test(docs, the_reference_has_every_key)
 		cr_assert_geq(asprintf(&heading, "### %s\n", tables[i]->name), 0);
 		at = strstr(at, heading);
 		cr_assert(at, "no %s", heading);
-		for (const struct key *row = tables[i]->rows; row->name; row++) {
+		/* Said where they are all listed. */
+		for (const struct key *row = tables[i]->rows; row->name && !tables[i]->part_of;
+		     row++) {
 			cleanup_free char *cell = NULL;
 
 			cr_assert_geq(asprintf(&cell, "\n| `%s` | ", row->name), 0);

@@ -253,3 +253,22 @@ Test(proof, proves_nothing_of_public_nodes_where_a_relay_could_hide)
 		"others carried as much as the program moved, and there is no NAT whose table could "
 		"tell");
 }
+
+/* What ended before the step carried nothing meanwhile, though nobody remembers it. */
+Test(proof, does_not_suspect_what_had_ended_before)
+{
+	struct lie l;
+
+	lie_from_truth(&l);
+	l.flows[FROM_NAT][2] =
+		lie_flow(7, "10.0.1.2:40002", "203.0.113.252:3900", "203.0.113.252:3900",
+			 "203.1.0.2:40002", LIE_SENT, LIE_RECEIVED);
+	lie_set_flows(&l, FROM_NAT, 3);
+	l.flows[FROM_NAT][2].gone = true;
+	l.flows[FROM_NAT][2].ended_at = 99 * NS_PER_S;
+	lie_expect(&l, PROOF_DIRECT, "through fn1-nat and fn0-nat");
+	l.flows[FROM_NAT][2].ended_at = 105 * NS_PER_S;
+	lie_expect(&l, PROOF_RELAYED,
+		   "fn1 exchanged 1.0 MB with others meanwhile, 203.0.113.252:3900 above all, as "
+		   "much as the 1.0 MB that the program moved");
+}
