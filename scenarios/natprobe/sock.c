@@ -8,6 +8,9 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+/* Whoever closes it means at once. */
+static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
 int sock_bind(int type, const struct addr *at)
 {
 	cleanup_close int fd = socket(at->family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -23,6 +26,14 @@ int sock_bind(int type, const struct addr *at)
 	if (type == SOCK_STREAM && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 				    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
 				    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0))
+		return -errno;
+	/*
+	 * Also when this process is killed: a FIN that nobody answers any more would be sent
+	 * again for a minute, and keep a network namespace alive for as long. What is
+	 * accepted inherits it.
+	 */
+	if (type == SOCK_STREAM &&
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0)
 		return -errno;
 	if (bind(fd, (const struct sockaddr *)&ss, (socklen_t)len) < 0)
 		return -errno;
@@ -164,8 +175,6 @@ int sock_tcp_state(int fd)
 
 void sock_reset(int fd)
 {
-	static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
 	if (fd < 0)
 		return;
 	/* No TCP socket: nothing to reset, ignoring. */
