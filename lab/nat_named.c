@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "lab/keys_near.h"
+#include "lab/run.h"
 #include "lab/verbs.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static int complain(const char *name)
 		      "boxlab: \"%s\" is neither a preset nor a file%s; \"boxlab nat list\" shows "
 		      "the presets\n",
 		      name, keys_near_hint(&near, hint));
-	return 2;
+	return RUN_MISUSED;
 }
 
 int nat_named_find(const char *name, struct nat_named *ret_nat)
@@ -99,7 +100,7 @@ int nat_named_find(const char *name, struct nat_named *ret_nat)
 		return complain(name);
 	if (len < 0) {
 		(void)fprintf(stderr, "boxlab: %s: %s\n", name, strerror((int)-len));
-		return 2;
+		return RUN_MISUSED;
 	}
 	r = scenario_nat_read(text, (size_t)len, name, &ret_nat->nat, &errors);
 	(void)snprintf(ret_nat->name, sizeof(ret_nat->name), "%s", name);

@@ -59,9 +59,8 @@ int making_address(struct making *m, size_t nat, struct addr *ret_addr, struct e
 	return 0;
 }
 
-struct addr making_hidden(struct making *m, size_t nat, unsigned i)
+struct addr making_hidden(size_t nat, unsigned i)
 {
-	(void)m;
 	return nat == PLAN_NONE ? addr_v4(PUBLIC_HIDDEN + i, 0)
 				: inside_address(nat, INSIDE_HIDDEN + i);
 }

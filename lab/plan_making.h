@@ -40,7 +40,7 @@ struct addr making_public(struct making *m);
  */
 int making_address(struct making *m, size_t nat, struct addr *ret_addr, struct error *err);
 /** making_hidden() - of the addresses there that are kept for hidden hosts, number @i. */
-struct addr making_hidden(struct making *m, size_t nat, unsigned i);
+struct addr making_hidden(size_t nat, unsigned i);
 /**
  * making_link() - link a node to the inside of NAT @nat, or to the internet
  * @ifname: the node's

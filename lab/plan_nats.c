@@ -200,7 +200,7 @@ static size_t add_reflector(struct making *m, size_t nat)
 	reflector->topo = plan->spec.n_nodes;
 	(void)making_node(m, name, TOPO_HOST);
 	for (unsigned i = 0; i < 2; i++) {
-		reflector->addrs[i] = making_hidden(m, nat, HIDDEN_REFLECTOR + i);
+		reflector->addrs[i] = making_hidden(nat, HIDDEN_REFLECTOR + i);
 		(void)making_link(m, nat, reflector->topo, i ? "eth1" : "eth0",
 				  &reflector->addrs[i], i == 0);
 	}
@@ -239,10 +239,10 @@ static void add_prober(struct making *m, size_t i)
 	}
 	(void)snprintf(name, sizeof(name), "%.*s-probe", TOPO_NAME_MAX - 16, plan->nats[i].name);
 	probe->topo = plan->spec.n_nodes;
-	probe->inside = making_hidden(m, i, HIDDEN_PROBE);
+	probe->inside = making_hidden(i, HIDDEN_PROBE);
 	(void)making_node(m, name, TOPO_HOST);
 	(void)making_link(m, i, probe->topo, "eth0", &probe->inside, true);
-	probe->second = making_hidden(m, i, HIDDEN_PROBE_2);
+	probe->second = making_hidden(i, HIDDEN_PROBE_2);
 	(void)making_link(m, i, probe->topo, "eth1", &probe->second, false);
 }
 
