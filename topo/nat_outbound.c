@@ -66,7 +66,7 @@ static void add_pool(const struct nat_build *build, const struct nat_tables *t, 
 
 static size_t add_proto(const struct nat_build *build, const struct nat_tables *t)
 {
-	size_t chain = rules_add_subchain(build->rules, "%s", t->name);
+	size_t chain = rules_add_subchain(build->rules, "translate_%s", t->name);
 
 	if (t->out[0] != NAT_NO_TABLE)
 		add_mapping(build, t, chain);
