@@ -134,6 +134,16 @@ static void put_route(const struct script *s, const struct topo_index *index,
 	(void)fputc('\n', s->out);
 }
 
+static void put_others(const struct script *s)
+{
+	const struct topo_node *node = &s->spec->nodes[s->node];
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < node->n_others; i++)
+		(void)fprintf(begin(s), "addr add %s dev lo\n",
+			      addr_format_host(&node->others[i], text));
+}
+
 static void put_internet(const struct script *s)
 {
 	struct addr own = topo_internet_addr(&s->spec->nodes[s->node]);
@@ -154,6 +164,7 @@ static void put_node(const struct script *s, const struct topo_index *index)
 	(void)fputs("link set lo up\n", begin(s));
 	for (size_t i = index->first_end[s->node]; i < index->first_end[s->node + 1]; i++)
 		put_interface(s, &index->ends[i]);
+	put_others(s);
 	if (s->spec->nodes[s->node].kind == TOPO_INTERNET)
 		put_internet(s);
 	for (size_t i = index->first_route[s->node]; i < index->first_route[s->node + 1]; i++)

@@ -255,8 +255,8 @@ static void make_plan(struct run *run)
 	struct error err;
 	char text[128];
 	int len = snprintf(text, sizeof(text),
-			   "name: bench\nnodes:\n"
-			   "  fn: {role: host, count: %zu, nat: lambda}\n",
+			   "name: bench\ncheck_nats: off\nnodes:\n"
+			   "  fn: {role: host, count: %zu, nat: linux}\n",
 			   run->functions);
 
 	if (scenario_read(text, (size_t)len, "bench.yaml", &run->scenario, &errors) < 0) {
