@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DOC: Theory of operation
+ *
+ * What matters of a NAT is reduced to a struct side. Then two questions are asked.
+ *
+ * Who lets the other in? A NAT is written to at the endpoint that the rendezvous
+ * saw. With endpoint-independent filtering it lets anybody in there. With a
+ * narrower one it lets in whom its own machine wrote to *from that endpoint*:
+ * so its mapping must be the same towards the peer as it was towards the
+ * rendezvous ("stable"), and the peer must come from where it was written to:
+ * from the same address, and for address- and port-dependent filtering from the
+ * same port, so that the peer's mapping must be stable as well.
+ *
+ * What becomes of a SYN on the way? When both mappings are stable, the SYNs of
+ * both sides are of one flow, and these things can happen to it:
+ *  - a NAT that does not know simultaneous open refuses a SYN where one went out;
+ *  - a reset in answer to a SYN (by a NAT, or by the machine behind an open one
+ *    when it does not listen) ends the flow, and with it the hole that the SYN
+ *    has made; what filters by address alone, or not at all, stays open;
+ *  - an ICMP error ends the socket and not the flow. A SYN that comes in then, or
+ *    after the socket was closed, is answered by the listener, with a sequence
+ *    number that a strict tracker does not expect in this flow: it drops the
+ *    answer, unless that number is by chance within the window, as it is for the
+ *    first milliseconds.
+ * When a mapping is not stable, the two SYNs are two flows, and none of this is
+ * in the way of the other.
+ */
+#include "topo/theory.h"
+
+#include "base/cleanup.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *const theory_technique_names[] = {
+	[THEORY_TCP_PARALLEL] = "tcp-parallel",
+	[THEORY_TCP_SEQUENTIAL] = "tcp-sequential",
+	[THEORY_TCP_SEQUENTIAL_KEEP] = "tcp-sequential-keep",
+	[THEORY_UDP] = "udp",
+	NULL,
+};
+
+const char *const theory_verdict_names[] = {
+	[THEORY_DIRECT] = "direct",
+	[THEORY_FAILS] = "fails",
+	[THEORY_TIMING] = "timing",
+	NULL,
+};
+
+/**
+ * struct side - what matters of a NAT
+ * @nat: false: there is none, the machine is public
+ * @stable: towards the peer it uses the endpoint that the rendezvous saw
+ * @same_address: at least the address of that endpoint
+ * @open: anybody may write to that endpoint
+ * @by_address: whoever has an address that was written to may
+ * @simultaneous: a SYN may come in where one went out
+ * @strict: it checks sequence numbers
+ * @refuses: how a packet that it does not let in is answered; DROP when @open
+ */
+struct side {
+	bool nat;
+	bool stable, same_address;
+	bool open, by_address;
+	bool simultaneous;
+	bool strict;
+	enum nat_unsolicited refuses;
+};
+
+enum theory_technique theory_technique_find(const char *name)
+{
+	int i = 0;
+
+	while (theory_technique_names[i] && strcmp(theory_technique_names[i], name) != 0)
+		i++;
+	return (enum theory_technique)i;
+}
+
+const struct nat_behaviour *theory_behaviour(enum theory_technique technique, const struct nat *nat)
+{
+	return technique == THEORY_UDP ? &nat->udp : &nat->tcp;
+}
+
+/* A port that several mappings may use at a time stays the same for all. */
+static bool is_stable(const struct nat_behaviour *b)
+{
+	return b->mapping == NAT_MAPPING_EIM || b->mapping == NAT_MAPPING_NONE ||
+	       (b->allocation == NAT_ALLOCATION_PRESERVE && b->conflict == NAT_CONFLICT_OVERLOAD);
+}
+
+static struct side make_side(const struct nat *nat, const struct nat_behaviour *b)
+{
+	bool translates = b->mapping != NAT_MAPPING_NONE;
+	bool one_address = nat->addresses <= 1 || nat->pooling == NAT_POOLING_PAIRED;
+	struct side side = {
+		.nat = translates,
+		.open = !translates || b->filtering == NAT_FILTERING_EIF,
+		.by_address = b->filtering == NAT_FILTERING_ADF,
+		.simultaneous = !translates || nat->simultaneous_open,
+		.strict = translates && nat->tcp_tracking == NAT_TCP_STRICT,
+		.refuses = nat->unsolicited,
+	};
+
+	/* Mappings of several addresses may overload a port, but not know of each other. */
+	side.stable = is_stable(b) && (one_address || b->mapping == NAT_MAPPING_EIM || !translates);
+	side.same_address = side.stable || one_address;
+	if (side.open)
+		side.refuses = NAT_UNSOLICITED_DROP;
+	return side;
+}
+
+/* May what @from sends come in at @to, once @to has written to @from's endpoint? */
+static bool lets_in(const struct side *to, const struct side *from)
+{
+	if (to->open)
+		return true;
+	if (!to->stable)
+		return false;
+	return to->by_address ? from->same_address : from->stable;
+}
+
+static struct theory direct(const char *why)
+{
+	return (struct theory){THEORY_DIRECT, why};
+}
+
+static struct theory fails(const char *why)
+{
+	return (struct theory){THEORY_FAILS, why};
+}
+
+static struct theory timing(const char *why)
+{
+	return (struct theory){THEORY_TIMING, why};
+}
+
+/* Why @to does not let @from in. */
+static const char *why_shut(const struct side *to, const struct side *from)
+{
+	if (!to->stable)
+		return "the listening side's mapping towards the connecting side is not the one that the "
+		       "rendezvous saw, and that one lets nobody else in";
+	return from->same_address
+		       ? "the connecting side comes from another port than the one that was written to"
+		       : "the connecting side comes from another address than the one that was written to";
+}
+
+/* ---- both at once ---- */
+
+/*
+ * Does a SYN come in at @to for certain? Its hole must not be closed by a reset
+ * that its own SYN draws, unless it is open without one.
+ */
+static bool certain_way(const struct side *to, const struct side *from)
+{
+	return to->simultaneous && (to->open || from->refuses != NAT_UNSOLICITED_RST);
+}
+
+/* Is it answered, after an ICMP error, by a listener, which @side's tracker does not expect? */
+static bool icmp_trap(const struct side *side, const struct side *peer)
+{
+	return side->strict && peer->refuses == NAT_UNSOLICITED_ICMP;
+}
+
+static struct theory one_flow(const struct side *a, const struct side *b)
+{
+	if (!a->simultaneous && !b->simultaneous && !a->open && !b->open)
+		return fails("neither NAT lets a SYN in where one went out");
+	if (!certain_way(a, b) && !certain_way(b, a)) {
+		if (!a->simultaneous || !b->simultaneous)
+			return timing("a SYN must arrive before one has gone out, or cross the "
+				      "other, for a NAT refuses simultaneous open");
+		return timing("each SYN is answered with a reset, which closes the hole it made, "
+			      "unless the SYNs cross on the way");
+	}
+	if (icmp_trap(a, b) || icmp_trap(b, a))
+		return timing("an ICMP error may end the socket whose SYN a strict tracker "
+			      "remembers");
+	if (a->open || b->open)
+		return direct("a NAT, or none, lets the other's SYN in at once");
+	return direct("both mappings are endpoint-independent, and each SYN opens the way for the "
+		      "other");
+}
+
+static struct theory two_flows(const struct side *a, const struct side *b)
+{
+	bool in_a = lets_in(a, b), in_b = lets_in(b, a);
+
+	if (in_a && in_b)
+		return direct("each lets the other in, from whatever port");
+	if (in_a)
+		return direct(
+			"the connecting side's NAT lets the listening side in, from whatever port");
+	if (in_b)
+		return direct(
+			"the listening side's NAT lets the connecting side in, from whatever port");
+	if (!a->stable && !b->stable)
+		return fails("both mappings depend on the destination, and neither NAT lets "
+			     "strangers in");
+	return fails("one mapping depends on the destination, and the other NAT lets in only what "
+		     "comes from the port it has written to");
+}
+
+/* ---- one after the other ---- */
+
+/* The listening side's SYN is answered with a reset: by the NAT, or by a machine that
+ * does not listen. */
+static bool draws_reset(const struct side *a)
+{
+	return a->open || a->refuses == NAT_UNSOLICITED_RST;
+}
+
+static struct theory after_reset(const struct side *b)
+{
+	if (!b->open && !b->by_address)
+		return timing(
+			"a reset answers the listening side's SYN and closes the hole, unless "
+			"the connecting side's SYN is faster");
+	if (!b->simultaneous)
+		return timing(
+			"the listening side's NAT refuses a SYN where one went out, until the "
+			"reset has ended that");
+	return direct(
+		"the listening side's NAT stays open for the connecting side, although its SYN was "
+		"answered with a reset");
+}
+
+static struct theory sequential(const struct side *a, const struct side *b, bool keeps)
+{
+	if (!lets_in(b, a))
+		return fails(why_shut(b, a));
+	if (!b->nat)
+		return direct("the listening side is public");
+	if (!a->stable || !b->stable)
+		return direct(
+			"the listening side's NAT lets the connecting side in, from whatever port");
+	if (draws_reset(a))
+		return after_reset(b);
+	if (!b->simultaneous)
+		return fails("the listening side's NAT lets no SYN in where one went out");
+	if (b->strict && !keeps)
+		return timing("a strict tracker expects the sequence numbers of the closed socket: "
+			      "the listener's fit for a few milliseconds only");
+	if (b->strict && a->refuses == NAT_UNSOLICITED_ICMP)
+		return timing("an ICMP error may end the socket whose SYN a strict tracker "
+			      "remembers");
+	if (keeps && a->refuses == NAT_UNSOLICITED_DROP)
+		return direct(
+			"the connecting side's SYN meets the socket that was kept: a simultaneous open");
+	return direct("the listening side's SYN has opened the way, and a liberal tracker lets its "
+		      "listener answer");
+}
+
+struct theory theory_predict(enum theory_technique technique, const struct nat *a,
+			     const struct nat *b)
+{
+	struct side from = make_side(a, theory_behaviour(technique, a));
+	struct side to = make_side(b, theory_behaviour(technique, b));
+
+	switch (technique) {
+	case THEORY_TCP_PARALLEL:
+		return from.stable && to.stable ? one_flow(&from, &to) : two_flows(&from, &to);
+	case THEORY_TCP_SEQUENTIAL:
+		return sequential(&from, &to, false);
+	case THEORY_TCP_SEQUENTIAL_KEEP:
+		return sequential(&from, &to, true);
+	case THEORY_UDP:
+		if (!from.stable || !to.stable)
+			return two_flows(&from, &to);
+		return direct("both mappings are endpoint-independent: each one's datagrams open "
+			      "the way for the other's");
+	case THEORY_TECHNIQUES:
+		break;
+	}
+	return fails("there is no such technique");
+}
