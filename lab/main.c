@@ -15,6 +15,7 @@ static const struct {
 	{"run", verb_run, "FILE", "do the steps of a scenario and judge them"},
 	{"up", verb_up, "FILE", "build a scenario's machines and keep them"},
 	{"plan", verb_plan, "FILE", "show what would be built; build nothing"},
+	{"matrix", verb_matrix, "", "try hole punching between every two kinds of NAT"},
 	{"exec", verb_exec, "LAB MACHINE COMMAND...",
 	 "run a program in a machine of a running lab"},
 	{"shell", verb_shell, "LAB MACHINE", "a shell there"},

@@ -10,7 +10,7 @@
  *  - every NAT in between holds the connection, and what one has translated it to is
  *    what the next one has;
  *  - none of it is older than the step, and the trackers saw it established
- *    while the step ran;
+ *    while the step ran (of UDP, which is never established, both have sent);
  *  - these connections carried at least as many bytes, in each direction and in
  *    each NAT, as the program says it moved;
  *  - nobody else carried that many: neither another flow of the two nodes, nor
@@ -107,6 +107,7 @@ struct proof_link {
  * struct proof_case - all that is known of one connection's way
  * @from: who connected
  * @to: who listened on @port
+ * @proto: IPPROTO_TCP, which 0 means too, or IPPROTO_UDP
  * @sent: bytes that the program says went from @from to @to
  * @received: bytes that it says came back
  * @began, @ended: of the step, CLOCK_MONOTONIC ns
@@ -119,6 +120,7 @@ struct proof_link {
  */
 struct proof_case {
 	struct proof_end from, to;
+	uint8_t proto;
 	uint16_t port;
 	uint64_t sent, received;
 	uint64_t began, ended;

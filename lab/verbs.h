@@ -20,6 +20,7 @@ int verb_ls(int argc, char **argv);
 int verb_down(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_nat(int argc, char **argv);
+int verb_matrix(int argc, char **argv);
 
 /**
  * verb_usage() - show how a verb is used

@@ -88,8 +88,6 @@ static bool shared_view(const struct conntrack_flow *flow, const struct proof_en
 static bool view_of(const struct proof_end *end, const struct proof_end *other,
 		    const struct conntrack_flow *flow, struct view *ret_view)
 {
-	if (flow->proto != IPPROTO_TCP)
-		return false;
 	if (end->router == other->router)
 		return shared_view(flow, end, other, ret_view);
 	if (addr_same_host(&flow->src, &end->inside) && addr_equal(&flow->dst, &flow->reply_src) &&
@@ -125,6 +123,8 @@ static enum stage flow_stage(const struct proof_case *c, const struct proof_rout
 {
 	if (view_find_known(router, flow->id))
 		return STAGE_STALE;
+	if (c->proto == IPPROTO_UDP)
+		return flow->packets && flow->reply_packets ? STAGE_GOOD : STAGE_NEVER;
 	if (!flow->was_established)
 		return STAGE_NEVER;
 	if (flow->established_at < c->began || flow->established_at > c->ended)
@@ -187,7 +187,8 @@ static int make_views(const struct proof_case *c, bool of_from, struct views *re
 	for (size_t i = 0; router && i < router->n_flows; i++) {
 		struct view *v = &list[n];
 
-		if (!view_of(end, other, &router->flows[i], v) || !has_port(c, of_from, v))
+		if (router->flows[i].proto != (c->proto ? c->proto : IPPROTO_TCP) ||
+		    !view_of(end, other, &router->flows[i], v) || !has_port(c, of_from, v))
 			continue;
 		v->stage = flow_stage(c, router, v->flow);
 		set_key(c, of_from, v);

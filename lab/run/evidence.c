@@ -293,6 +293,7 @@ int evidence_judge(const struct evidence *e, uint64_t sent, uint64_t received,
 	cleanup_free struct proof_link *others = calloc(e->n_carriers + 1, sizeof(*others));
 	cleanup_free struct addr *partners = calloc(plan->n_nodes, sizeof(*partners));
 	struct proof_case c = {
+		.proto = e->proto,
 		.port = e->step->serve[0].port,
 		.sent = sent,
 		.received = received,

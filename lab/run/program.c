@@ -52,7 +52,8 @@ int program_start(struct program *program, struct machine *machine, const struct
 		  struct error *err)
 {
 	cleanup_free char **argv = NULL;
-	struct sandbox_program order = {.argv = spec->argv, .cpu = spec->cpu};
+	struct sandbox_program order = {
+		.argv = spec->argv, .env = spec->env, .cpu = spec->cpu};
 	int r;
 
 	program->machine = machine;

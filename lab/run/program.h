@@ -36,6 +36,7 @@ struct program {
 /**
  * struct program_spec - what to start
  * @argv: NULL-terminated
+ * @env: additional NAME=VALUE strings, NULL-terminated; NULL for none
  * @file: its output goes to "FILE.out" and "FILE.err" in the result directory
  * @no_out: nothing is expected on its stdout; what comes there goes to "FILE.err" too
  * @cpu: pinned to that processor; -1: anywhere
@@ -44,6 +45,7 @@ struct program {
  */
 struct program_spec {
 	char *const *argv;
+	char *const *env;
 	const char *file;
 	int cpu;
 	bool no_out;

@@ -81,7 +81,8 @@ int visitors_open(struct world *world, struct error *err)
 void visitors_take_event(struct world *world, const struct sandbox_event *event)
 {
 	/* Of nobody's program: of one that was forgotten. */
-	(void)door_event(world->door, event);
+	if (world->door)
+		(void)door_event(world->door, event);
 }
 
 void visitors_leave(struct machine *machine)

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #define KEY_BYTES   32
@@ -33,8 +34,15 @@ void world_trouble(struct world *world, const char *fmt, ...)
 
 int world_create_file(struct world *world, const char *name, int *ret_fd, struct error *err)
 {
-	cleanup_close int fd = lab_create_file(world->lab, name, err);
+	cleanup_close int fd = world->lab ? lab_create_file(world->lab, name, err)
+					  : memfd_create(name, MFD_CLOEXEC);
 
+	if (!world->lab) {
+		if (fd < 0)
+			return error_sys(err, errno, "%s", name);
+		*ret_fd = take_fd(&fd);
+		return 0;
+	}
 	if (fd == -ENOENT) {
 		*ret_fd = -1;
 		return 0;
@@ -80,7 +88,7 @@ static void arm(struct world *world, uint64_t now, const struct wait *wait)
 
 bool world_ending(const struct world *world)
 {
-	return world->ended || lab_ending(world->lab);
+	return world->ended || (world->lab && lab_ending(world->lab));
 }
 
 int world_wait(struct world *world, const struct wait *wait)
@@ -251,7 +259,7 @@ int world_init(struct world *world, struct lab *lab, const struct plan *plan,
 						    .external = plan->nats[i].external};
 	ev_timer_init(&world->timer, on_timer, 0, 0);
 	r = make_key(world, err);
-	return r ? r : visitors_open(world, err);
+	return r || !lab ? r : visitors_open(world, err);
 }
 
 int world_build(struct world *world, struct error *err)

@@ -71,6 +71,8 @@ struct contact {
 
 /**
  * struct world - see above
+ * @lab: NULL for one of many worlds of a lab: no client comes in, and files are in
+ *	memory alone
  * @result: learns of every file that is made
  * @machines, @routers: parallel to plan.nodes and plan.nats
  * @by_id: index of the node to which Boxer gave that id, PLAN_NONE where unknown; a

@@ -8,8 +8,9 @@
  *
  *	NONCE ROLE HEARD BLOCK [filling]
  *
- * where HEARD is 1 once the sender has heard of the other. The connecting side
- * sends block after block, each until its echo has come; the listening side only
+ * where HEARD is 1 once the sender has heard of the other, and BLOCK counts those
+ * that have come. Until then datagrams are short. Then the connecting side sends
+ * block after block, each until its echo has come; the listening side only
  * answers. So what was lost is sent again, and nobody waits for a last word.
  */
 #include "techniques.h"
@@ -46,13 +47,13 @@ static void say(const struct dialogue *d)
 }
 
 /* Return: true when something of the other side's was heard. */
-static bool hear(struct dialogue *d, int patience_ms, int *ret_block)
+static bool hear(struct dialogue *d, int patience_ms, int *ret_block, bool *ret_heard)
 {
 	struct pollfd fd = {.fd = d->m->fd, .events = POLLIN};
 	char text[BLOCK + 1], nonce[MEET_NONCE_MAX], role[16];
 	struct sockaddr_in from;
 	socklen_t len = sizeof(from);
-	int heard;
+	int heard = 0;
 	ssize_t n;
 
 	if (poll(&fd, 1, patience_ms) <= 0)
@@ -67,16 +68,18 @@ static bool hear(struct dialogue *d, int patience_ms, int *ret_block)
 	if (!d->heard)
 		d->outcome->ms = meet_now() - d->m->began;
 	d->heard = true;
+	*ret_heard = heard;
 	return true;
 }
 
 static int lead(struct dialogue *d)
 {
 	while (d->block < BLOCKS && meet_left(d->m)) {
+		bool sent = d->heard, heard;
 		int echoed;
 
 		say(d);
-		if (!hear(d, REPEAT_MS, &echoed) || echoed != d->block + 1)
+		if (!hear(d, REPEAT_MS, &echoed, &heard) || !sent || echoed != d->block + 1)
 			continue;
 		d->outcome->sent += BLOCK;
 		d->outcome->received += BLOCK;
@@ -88,17 +91,18 @@ static int lead(struct dialogue *d)
 static int follow(struct dialogue *d)
 {
 	while (meet_left(d->m)) {
+		bool whole;
 		int block;
 
 		if (!d->heard)
 			say(d);
-		if (!hear(d, d->block == BLOCKS ? QUIET_MS : REPEAT_MS, &block)) {
+		if (!hear(d, d->block == BLOCKS ? QUIET_MS : REPEAT_MS, &block, &whole)) {
 			if (d->block == BLOCKS)
 				break;
 			continue;
 		}
-		/* The same block again: its echo was lost. */
-		if (block == d->block) {
+		/* Who has heard nothing sends no block; one that was counted has lost its echo. */
+		if (whole && block == d->block && d->block < BLOCKS) {
 			d->outcome->sent += BLOCK;
 			d->outcome->received += BLOCK;
 			d->block++;

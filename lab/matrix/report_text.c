@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab/matrix/report.h"
+
+#include "base/cleanup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COLUMN 6
+
+static const char *const marks[] = {
+	[TRIAL_NONE] = ".",
+	[TRIAL_DIRECT] = "ok",
+	[TRIAL_FAILED] = "--",
+	[TRIAL_ERROR] = "??",
+};
+
+static const char *const colours[CELL_STATUSES] = {
+	[CELL_TIMING] = "\033[33m",
+	[CELL_FLAKY] = "\033[35m",
+	[CELL_DIFFERS] = "\033[1;31m",
+	[CELL_ERROR] = "\033[1;31m",
+};
+
+static const char legend[] =
+	"ok direct, -- no connection, a/b at a gap of 0 and of 10 ms where theory says\n"
+	"\"timing\", ! theory says otherwise, ~ only the second trial is as theory says,\n"
+	"?? the lab could not find out, . not run\n";
+
+size_t report_count(const struct grid *grid, enum cell_status status)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < grid->n_cells; i++)
+		n += grid_status(&grid->cells[i]) == status;
+	return n;
+}
+
+const char *report_summary(const struct report *report, char *buf, size_t size)
+{
+	size_t len = (size_t)snprintf(buf, size, "%zu cells in %.1f s", report->grid->n_cells,
+				      report->duration_s);
+
+	for (int i = CELL_STATUSES; i-- > 0 && len < size;) {
+		size_t n = report_count(report->grid, (enum cell_status)i);
+
+		if (n)
+			len += (size_t)snprintf(buf + len, size - len, ", %zu %s", n,
+						cell_status_names[i]);
+	}
+	return buf;
+}
+
+const struct grid_cell *report_cell_of(const struct grid *grid, size_t technique, size_t from,
+				       size_t to)
+{
+	/* They are in this order, though some are left out. */
+	for (size_t i = 0; i < grid->n_cells; i++) {
+		const struct grid_cell *cell = &grid->cells[i];
+
+		if (cell->technique == technique && cell->from == from && cell->to == to)
+			return cell;
+	}
+	return NULL;
+}
+
+static void print_cell(const struct grid_cell *cell, bool colour, FILE *out)
+{
+	char text[3 * COLUMN] = "";
+	enum cell_status status;
+	const char *c;
+
+	if (!cell) {
+		(void)fprintf(out, " %*s", COLUMN, "");
+		return;
+	}
+	status = grid_status(cell);
+	for (size_t i = 0; i < cell->n_gaps; i++) {
+		size_t len = strlen(text);
+
+		(void)snprintf(text + len, sizeof(text) - len, "%s%s", i ? "/" : "",
+			       marks[grid_trial(cell, i)->kind]);
+	}
+	if (status == CELL_DIFFERS)
+		(void)strcat(text, "!");
+	if (status == CELL_FLAKY)
+		(void)strcat(text, "~");
+	c = colours[status];
+	if (colour && !c && grid_trial(cell, 0)->kind == TRIAL_DIRECT)
+		c = "\033[32m";
+	if (!colour || !c)
+		(void)fprintf(out, " %-*s", COLUMN, text);
+	else
+		(void)fprintf(out, " %s%-*s\033[0m", c, COLUMN, text);
+}
+
+static bool has_cells(const struct grid *grid, size_t technique)
+{
+	for (size_t i = 0; i < grid->n_cells; i++)
+		if (grid->cells[i].technique == technique)
+			return true;
+	return false;
+}
+
+static int name_width(const struct grid *grid)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < grid->n_nats; i++)
+		if (strlen(grid->nats[i]->preset) > width)
+			width = strlen(grid->nats[i]->preset);
+	return (int)width;
+}
+
+static void print_block(const struct grid *grid, size_t technique, bool colour, FILE *out)
+{
+	int width = name_width(grid);
+
+	(void)fprintf(out, "%s\n%*s", grid->techniques[technique].name, width + 3, "");
+	for (size_t to = 0; to < grid->n_nats; to++)
+		(void)fprintf(out, " %-*zu", COLUMN, to + 1);
+	(void)fputc('\n', out);
+	for (size_t from = 0; from < grid->n_nats; from++) {
+		(void)fprintf(out, "%2zu %-*s", from + 1, width, grid->nats[from]->preset);
+		for (size_t to = 0; to < grid->n_nats; to++)
+			print_cell(report_cell_of(grid, technique, from, to), colour, out);
+		(void)fputc('\n', out);
+	}
+	(void)fputc('\n', out);
+}
+
+/* Everything that somebody should look at. */
+static void print_odd(const struct grid *grid, FILE *out)
+{
+	for (size_t i = 0; i < grid->n_cells; i++) {
+		const struct grid_cell *cell = &grid->cells[i];
+		enum cell_status status = grid_status(cell);
+
+		if (status < CELL_FLAKY)
+			continue;
+		(void)fprintf(out, "%s: %s, %s to %s", cell_status_names[status],
+			      grid->techniques[cell->technique].name,
+			      grid->nats[cell->from]->preset, grid->nats[cell->to]->preset);
+		if (cell->has_theory)
+			(void)fprintf(out, "\n  theory: %s: %s",
+				      theory_verdict_names[cell->theory.verdict], cell->theory.why);
+		for (size_t j = 0; j < cell->n_gaps * GRID_ATTEMPTS; j++) {
+			const struct trial *t = &cell->trials[j / GRID_ATTEMPTS][j % GRID_ATTEMPTS];
+
+			if (t->kind != TRIAL_NONE)
+				(void)fprintf(out, "\n  trial at %u ms: %s%s%s", t->gap_ms,
+					      trial_kind_names[t->kind], *t->reason ? ": " : "",
+					      t->reason);
+		}
+		(void)fputs("\n\n", out);
+	}
+}
+
+void report_text(const struct report *report, bool colour, FILE *out)
+{
+	const struct grid *grid = report->grid;
+	char summary[256];
+
+	(void)fputs("rows connect, columns listen\n\n", out);
+	for (size_t i = 0; i < grid->n_techniques; i++)
+		if (has_cells(grid, i))
+			print_block(grid, i, colour, out);
+	(void)fputs(legend, out);
+	(void)fputc('\n', out);
+	print_odd(grid, out);
+	(void)fprintf(out, "%s%s\n", report_summary(report, summary, sizeof(summary)),
+		      report->ended ? ", ended by the user" : "");
+}
