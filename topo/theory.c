@@ -241,7 +241,7 @@ static struct theory sequential(const struct side *a, const struct side *b, bool
 		return fails("the listening side's NAT lets no SYN in where one went out");
 	if (b->strict && !keeps)
 		return timing("a strict tracker expects the sequence numbers of the closed socket: "
-			      "the listener's fit for a few milliseconds only");
+			      "the listener's are near them for a few milliseconds at best");
 	if (b->strict && a->refuses == NAT_UNSOLICITED_ICMP)
 		return timing("an ICMP error may end the socket whose SYN a strict tracker "
 			      "remembers");

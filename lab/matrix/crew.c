@@ -29,7 +29,7 @@
 #include <sys/wait.h>
 
 #define JOBS_PER_CPU 16
-#define CALM_PER_CPU 2
+#define CALM_PER_CPU 4
 #define TICK_MS	     200 /* progress, and a look at deadlines */
 
 /** struct errand - a trial to make */
