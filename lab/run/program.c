@@ -52,8 +52,7 @@ int program_start(struct program *program, struct machine *machine, const struct
 		  struct error *err)
 {
 	cleanup_free char **argv = NULL;
-	struct sandbox_program order = {
-		.argv = spec->argv, .env = spec->env, .cpu = spec->cpu};
+	struct sandbox_program order = {.argv = spec->argv, .env = spec->env, .cpu = spec->cpu};
 	int r;
 
 	program->machine = machine;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * docs/scenario.md and docs/scenario.schema.json say what the table of keys says.
+ * docs/scenario.md and docs/scenario.schema.json say what the table of keys says, and
+ * examples in the documents are those that are tested.
  */
 #include "support.h"
 
@@ -49,6 +50,16 @@ Test(docs, the_reference_is_up_to_date)
 				   quickstart);
 	with_both = exchange(with_quickstart, "<!-- generated -->\n", "<!-- end -->\n", reference);
 	expect_golden("docs/scenario.md", with_both);
+}
+
+Test(docs, the_puncher_is_up_to_date)
+{
+	cleanup_free char *text = read_text("docs/matrix.md");
+	cleanup_free char *puncher = read_text("scenarios/punch/puncher.py");
+	cleanup_free char *with_puncher = exchange(
+		text, "<!-- scenarios/punch/puncher.py -->\n```python\n", "```\n", puncher);
+
+	expect_golden("docs/matrix.md", with_puncher);
 }
 
 Test(docs, the_schema_is_up_to_date)

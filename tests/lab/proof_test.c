@@ -207,6 +207,35 @@ Test(proof, refuses_another_port_and_another_protocol)
 		   "fn0-nat holds no connection of fn0 (10.0.0.2:5201) with fn1 (203.1.0.2)");
 }
 
+/* UDP is never established; what proves it is that both have sent. */
+static void make_datagrams(struct conntrack_flow *f)
+{
+	f->proto = IPPROTO_UDP;
+	f->tcp = CONNTRACK_TCP_NONE;
+	f->was_established = false;
+	f->established_at = 0;
+	f->packets = f->reply_packets = 9;
+}
+
+Test(proof, believes_datagrams_that_went_both_ways)
+{
+	struct lie l;
+
+	lie_from_truth(&l);
+	l.c.proto = IPPROTO_UDP;
+	lie_expect(&l, PROOF_NONE,
+		   "fn0-nat holds no connection of fn0 (10.0.0.2:5201) with fn1 (203.1.0.2)");
+	make_datagrams(&l.flows[FROM_NAT][0]);
+	make_datagrams(&l.flows[TO_NAT][0]);
+	lie_expect(&l, PROOF_DIRECT, "through fn1-nat and fn0-nat");
+	l.flows[TO_NAT][0].reply_packets = 0;
+	lie_expect(&l, PROOF_NONE, "the connection in fn0-nat was never established");
+	l.flows[TO_NAT][0].reply_packets = 9;
+	l.c.proto = IPPROTO_TCP;
+	lie_expect(&l, PROOF_NONE,
+		   "fn0-nat holds no connection of fn0 (10.0.0.2:5201) with fn1 (203.1.0.2)");
+}
+
 Test(proof, refuses_tuples_that_do_not_match)
 {
 	struct lie l;
