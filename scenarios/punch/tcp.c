@@ -243,7 +243,9 @@ static int loop(struct punch *p)
 		step(p);
 	if (p->chosen >= 0)
 		return 0;
-	if (!*p->outcome->reason)
+	if (p->n)
+		(void)meet_because(p->outcome, "connected, but nothing is heard of the other side");
+	else if (!*p->outcome->reason)
 		(void)meet_because(p->outcome, "no connection in %d ms", p->m->deadline_ms);
 	return -1;
 }
