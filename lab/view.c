@@ -95,8 +95,9 @@ static bool view_of(const struct proof_end *end, const struct proof_end *other,
 		*ret_view = outbound_view(flow, flow->dst);
 		return true;
 	}
+	/* The inside may be shown another source port, when it is about to talk to the true one. */
 	if (addr_same_host(&flow->reply_src, &end->inside) &&
-	    addr_equal(&flow->src, &flow->reply_dst) && view_is_seen_as(other, &flow->src) &&
+	    addr_same_host(&flow->src, &flow->reply_dst) && view_is_seen_as(other, &flow->src) &&
 	    view_is_seen_as(end, &flow->dst)) {
 		*ret_view = inbound_view(flow);
 		return true;

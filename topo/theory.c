@@ -150,11 +150,19 @@ static const char *why_shut(const struct side *to, const struct side *from)
 
 /*
  * Does a SYN come in at @to for certain? Its hole must not be closed by a reset
- * that its own SYN draws, unless it is open without one.
+ * that its own SYN draws, unless it is open without that flow.
  */
 static bool certain_way(const struct side *to, const struct side *from)
 {
-	return to->simultaneous && (to->open || from->refuses != NAT_UNSOLICITED_RST);
+	return to->simultaneous &&
+	       (to->open || to->by_address || from->refuses != NAT_UNSOLICITED_RST);
+}
+
+/* Can one come in where none may come in after one has gone out? Before that, or once a
+ * reset has ended that flow and left the filter open. */
+static bool other_way(const struct side *to, const struct side *from)
+{
+	return to->open || (to->by_address && from->refuses == NAT_UNSOLICITED_RST);
 }
 
 /* Is it answered, after an ICMP error, by a listener, which @side's tracker does not expect? */
@@ -165,12 +173,12 @@ static bool icmp_trap(const struct side *side, const struct side *peer)
 
 static struct theory one_flow(const struct side *a, const struct side *b)
 {
-	if (!a->simultaneous && !b->simultaneous && !a->open && !b->open)
+	if (!a->simultaneous && !b->simultaneous && !other_way(a, b) && !other_way(b, a))
 		return fails("neither NAT lets a SYN in where one went out");
 	if (!certain_way(a, b) && !certain_way(b, a)) {
 		if (!a->simultaneous || !b->simultaneous)
-			return timing("a SYN must arrive before one has gone out, or cross the "
-				      "other, for a NAT refuses simultaneous open");
+			return timing("a SYN must arrive while no other is out, or cross it, for "
+				      "a NAT refuses simultaneous open");
 		return timing("each SYN is answered with a reset, which closes the hole it made, "
 			      "unless the SYNs cross on the way");
 	}
@@ -226,6 +234,18 @@ static struct theory after_reset(const struct side *b)
 		"answered with a reset");
 }
 
+/* The listening side's NAT refuses the SYN, and there was no reset. */
+static struct theory no_simultaneous_open(const struct side *a, bool keeps)
+{
+	if (!keeps || !a->simultaneous)
+		return fails("the listening side's NAT lets no SYN in where one went out");
+	if (a->refuses == NAT_UNSOLICITED_ICMP)
+		return timing("an ICMP error may end the socket whose second SYN would get "
+			      "through");
+	return direct("the socket that was kept repeats its SYN, and the connecting side's NAT "
+		      "lets it in by then");
+}
+
 static struct theory sequential(const struct side *a, const struct side *b, bool keeps)
 {
 	if (!lets_in(b, a))
@@ -238,7 +258,7 @@ static struct theory sequential(const struct side *a, const struct side *b, bool
 	if (draws_reset(a))
 		return after_reset(b);
 	if (!b->simultaneous)
-		return fails("the listening side's NAT lets no SYN in where one went out");
+		return no_simultaneous_open(a, keeps);
 	if (b->strict && !keeps)
 		return timing("a strict tracker expects the sequence numbers of the closed socket: "
 			      "the listener's are near them for a few milliseconds at best");

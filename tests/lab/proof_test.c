@@ -165,6 +165,21 @@ Test(proof, sums_up_several_connections)
 		"fn1-nat carried 2000200 B from fn1 to fn0, the program says it moved 2001000 B");
 }
 
+/* The NAT shows its machine another source port when that one is talking to the true
+ * one already, by a mapping of its own. */
+Test(proof, believes_a_connection_whose_source_port_was_changed_on_the_inside)
+{
+	struct lie l;
+
+	lie_from_truth(&l);
+	l.flows[TO_NAT][0] = lie_flow(13, "203.1.0.2:50001", "203.1.0.1:5201", "10.0.0.2:5201",
+				      "203.1.0.2:61000", LIE_SENT + 300, LIE_RECEIVED + 100);
+	lie_expect(&l, PROOF_DIRECT, "through fn1-nat and fn0-nat");
+	l.flows[TO_NAT][0].reply_dst = lie_at("203.1.0.9:50001");
+	lie_expect(&l, PROOF_NONE,
+		   "fn0-nat holds no connection of fn0 (10.0.0.2:5201) with fn1 (203.1.0.2)");
+}
+
 /* ---- lies ---- */
 
 Test(proof, refuses_a_nat_without_the_connection)

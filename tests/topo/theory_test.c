@@ -109,7 +109,7 @@ static const struct expected table[] = {
 	{"Epr", "Ep", {D, T, T, D}},
 	{"Ep", "Eprl", {D, D, D, D}},
 	{"Epr", "Eprl", {T, T, T, D}},
-	{"Epr", "Earl", {T, D, D, D}},
+	{"Epr", "Earl", {D, D, D, D}},
 	{"Epr", "-e", {D, D, D, D}},
 	{"Epr", "Ee", {D, D, D, D}},
 	/* ICMP errors end sockets; a strict tracker remembers them. */
@@ -120,7 +120,10 @@ static const struct expected table[] = {
 	/* No simultaneous open: one that knows it is enough for both at once. */
 	{"Epn", "Epn", {F, F, F, D}},
 	{"Epn", "Epl", {D, D, D, D}},
-	{"Epl", "Epnl", {D, F, F, D}},
+	/* ... and a kept socket sends a second SYN, which finds the first one's way. */
+	{"Epl", "Epnl", {D, F, D, D}},
+	{"Epi", "Epnl", {D, F, T, D}},
+	{"Eprn", "Ean", {T, T, T, D}},
 	{"Een", "Epn", {T, T, T, D}},
 	{"-e", "Eenl", {D, T, T, D}},
 	/* ... and refuses in silence, so that the other's hole survives. */
