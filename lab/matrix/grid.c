@@ -3,8 +3,10 @@
 
 #include "base/cleanup.h"
 #include "lab/keys.h"
+#include "lab/matrix/field.h"
 #include "lab/matrix/select.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -28,18 +30,74 @@ const char *const cell_status_names[] = {
 
 /* ---- NATs and techniques ---- */
 
-int grid_add_nat(struct grid *grid, const char *name, struct error *err)
+static int check_nat_name(const struct grid *grid, const char *name, struct error *err)
 {
-	const struct nat_preset *preset = nat_preset_find(name);
-
-	if (!preset)
-		return error_set(err, EINVAL, "there is no NAT \"%s\"", name);
 	for (size_t i = 0; i < grid->n_nats; i++)
-		if (grid->nats[i] == &preset->nat)
+		if (strcmp(grid->nats[i]->preset, name) == 0)
 			return error_set(err, EINVAL, "the NAT \"%s\" is named twice", name);
 	if (grid->n_nats == GRID_NATS_MAX)
 		return error_set(err, ENOSPC, "more than %d NATs", GRID_NATS_MAX);
+	return 0;
+}
+
+int grid_add_nat(struct grid *grid, const char *name, struct error *err)
+{
+	const struct nat_preset *preset = nat_preset_find(name);
+	int r;
+
+	if (!preset)
+		return error_set(err, EINVAL, "there is no NAT \"%s\"", name);
+	r = check_nat_name(grid, name, err);
+	if (r < 0)
+		return r;
 	grid->nats[grid->n_nats++] = &preset->nat;
+	return 0;
+}
+
+/* "lambda,unsolicited=icmp" */
+static int declare(struct nat *nat, const char *text, struct error *err)
+{
+	char name[NAT_PRESET_MAX];
+	size_t len = strcspn(text, ",");
+	const struct nat_preset *preset;
+	int r = 0;
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)len, text);
+	preset = nat_preset_find(name);
+	if (!preset)
+		return error_set(err, EINVAL, "there is no preset \"%s\"", name);
+	*nat = preset->nat;
+	for (text += len; !r && *text; text += len) {
+		text++;
+		len = strcspn(text, ",");
+		r = field_set(nat, text, len, err);
+	}
+	return r ? r : nat_check(nat, err);
+}
+
+int grid_declare_nat(struct grid *grid, const char *text, struct error *err)
+{
+	const char *equals = strchr(text, '=');
+	cleanup_free struct nat *nat = calloc(1, sizeof(*nat));
+	char name[NAT_PRESET_MAX];
+	int r;
+
+	if (!nat)
+		return error_sys(err, ENOMEM, "%s", text);
+	(void)snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - text) : 0, text);
+	if (keys_check_name(name, sizeof(name) - 1) < 0)
+		return error_set(err, EINVAL, "\"%s\": NAME=PRESET[,KEY=VALUE]... is expected",
+				 text);
+	r = declare(nat, equals + 1, err);
+	if (r < 0)
+		return error_wrap(err, "the NAT \"%s\"", name);
+	(void)strcpy(nat->preset, name);
+	r = check_nat_name(grid, name, err);
+	if (r < 0)
+		return r;
+	grid->nats[grid->n_nats] = grid->own[grid->n_nats] = nat;
+	grid->n_nats++;
+	nat = NULL;
 	return 0;
 }
 
@@ -176,6 +234,8 @@ void grid_done(struct grid *grid)
 		free(grid->techniques[i].name);
 		keys_free_words(grid->techniques[i].argv);
 	}
+	for (size_t i = 0; i < grid->n_nats; i++)
+		free(grid->own[i]);
 	free(grid->cells);
 	if (grid->shared)
 		(void)munmap(grid->shared, grid->shared_bytes);

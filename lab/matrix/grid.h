@@ -87,11 +87,13 @@ enum cell_status {
 
 /**
  * struct grid - see above
+ * @own: those of @nats that are no presets, at the same index
  * @gap_ms: at which to try all cells, or GRID_ANY_GAP
  * @shard, @shards: this is the @shard'th part of @shards, from 1
  */
 struct grid {
 	const struct nat *nats[GRID_NATS_MAX];
+	struct nat *own[GRID_NATS_MAX];
 	size_t n_nats;
 	struct grid_technique techniques[GRID_TECHNIQUES_MAX];
 	size_t n_techniques;
@@ -106,6 +108,13 @@ struct grid {
 
 /** grid_add_nat() - by the name of a preset. Return: 0, -EINVAL with words, or -ENOSPC. */
 int grid_add_nat(struct grid *grid, const char *name, struct error *err);
+/**
+ * grid_declare_nat() - one that is no preset
+ * @text: "NAME=PRESET[,KEY=VALUE]...": as that preset, but for these behaviours
+ *
+ * Return: 0, or -errno with words.
+ */
+int grid_declare_nat(struct grid *grid, const char *text, struct error *err);
 /** grid_add_technique() - "NAME", or "NAME=COMMAND". Return: 0, or -errno with words. */
 int grid_add_technique(struct grid *grid, const char *text, struct error *err);
 

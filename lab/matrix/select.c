@@ -2,6 +2,7 @@
 #include "lab/matrix/select.h"
 
 #include "base/cleanup.h"
+#include "lab/matrix/field.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,80 +10,12 @@
 /** enum what - what is compared */
 enum what { FROM, TO, TECHNIQUE, THEORY };
 
-/** struct field - a behaviour of a NAT; @words: its values */
-struct field {
-	const char *name;
-	const char *const *words;
-	unsigned (*value)(const struct nat *nat, const struct nat_behaviour *behaviour);
-};
-
 /** struct comparison - one, taken apart */
 struct comparison {
 	enum what what;
 	const struct field *field; /* NULL: the name itself */
 	bool not ;
 	const char *values;
-};
-
-static unsigned mapping(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)nat;
-	return b->mapping;
-}
-
-static unsigned filtering(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)nat;
-	return b->filtering;
-}
-
-static unsigned allocation(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)nat;
-	return b->allocation;
-}
-
-static unsigned conflict(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)nat;
-	return b->conflict;
-}
-
-static unsigned hairpin(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)nat;
-	return b->hairpin;
-}
-
-static unsigned unsolicited(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)b;
-	return nat->unsolicited;
-}
-
-static unsigned tracking(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)b;
-	return nat->tcp_tracking;
-}
-
-static unsigned simultaneous_open(const struct nat *nat, const struct nat_behaviour *b)
-{
-	(void)b;
-	return nat->simultaneous_open;
-}
-
-static const char *const yes_no[] = {"no", "yes", NULL};
-
-static const struct field fields[] = {
-	{"mapping", nat_mapping_names, mapping},
-	{"filtering", nat_filtering_names, filtering},
-	{"allocation", nat_allocation_names, allocation},
-	{"conflict", nat_conflict_names, conflict},
-	{"hairpin", nat_hairpin_names, hairpin},
-	{"unsolicited", nat_unsolicited_names, unsolicited},
-	{"tcp_tracking", nat_tcp_tracking_names, tracking},
-	{"simultaneous_open", yes_no, simultaneous_open},
 };
 
 static const struct {
@@ -109,9 +42,7 @@ static int parse_key(const char *text, size_t len, struct comparison *c)
 	c->field = NULL;
 	if (!dot)
 		return 0;
-	for (i = 0; i < ARRAY_SIZE(fields); i++)
-		if (is(dot + 1, len - head - 1, fields[i].name))
-			c->field = &fields[i];
+	c->field = field_find(dot + 1, len - head - 1);
 	return c->field && (c->what == FROM || c->what == TO) ? 0 : -EINVAL;
 }
 
@@ -160,13 +91,12 @@ static bool is_word(const struct comparison *c, const struct grid *grid, const c
 static int refuse_value(const struct comparison *c, const struct grid *grid, const char *text,
 			size_t len, struct error *err)
 {
-	char list[512] = "";
-	size_t n = 0;
-	const char *w;
+	const char *words[GRID_NATS_MAX + 1] = {0};
 
-	for (size_t i = 0; (w = word(c, grid, i)) && n < sizeof(list); i++)
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "", w);
-	return error_set(err, EINVAL, "\"%.*s\" is none of %s", (int)len, text, list);
+	_Static_assert(GRID_NATS_MAX > GRID_TECHNIQUES_MAX, "room for either");
+	for (size_t i = 0; i < GRID_NATS_MAX && (words[i] = word(c, grid, i)); i++)
+		;
+	return field_refuse(text, len, words, err);
 }
 
 int selection_add(struct selection *selection, const struct grid *grid, const char *text,
@@ -205,8 +135,7 @@ static const char *value_of(const struct comparison *c, const struct grid *grid,
 	const struct nat *nat = grid->nats[c->what == FROM ? cell->from : cell->to];
 
 	if (c->field)
-		return c->field
-			->words[c->field->value(nat, theory_behaviour(technique->theory, nat))];
+		return field_word(c->field, nat, theory_behaviour(technique->theory, nat));
 	switch (c->what) {
 	case FROM:
 	case TO:

@@ -21,6 +21,7 @@
 
 static const char usage[] =
 	"usage: boxlab matrix [--select EXPR]... [--nats A,B,...]\n"
+	"                     [--nat NAME=PRESET[,KEY=VALUE]...]...\n"
 	"                     [--technique NAME|NAME='COMMAND']... [--gap MS]\n"
 	"                     [--deadline MS] [--shard K/N] [--jobs N] [--out DIR] [--json]\n"
 	"\n"
@@ -32,6 +33,9 @@ static const char usage[] =
 	"                    from, to, technique, theory, or a declared behaviour such as\n"
 	"                    from.mapping or to.unsolicited\n"
 	"  --nats A,B,...    presets (all of them)\n"
+	"  --nat NAME=PRESET[,KEY=VALUE]...\n"
+	"                    one more NAT, as that preset but for these behaviours; without\n"
+	"                    --nats, all there are\n"
 	"  --technique NAME  tcp-parallel, tcp-sequential, tcp-sequential-keep, udp (all);\n"
 	"                    with ='COMMAND', a program of your own\n"
 	"  --gap MS          between the SYNs of the two sides (0; where theory says that\n"
@@ -113,6 +117,8 @@ static int take_option(struct order *order, int opt, struct error *err)
 	case 'n':
 		order->nats = optarg;
 		return 0;
+	case 'N':
+		return grid_declare_nat(&order->grid, optarg, err);
 	case 't':
 		order->own_program |= strchr(optarg, '=') != NULL;
 		return grid_add_technique(&order->grid, optarg, err);
@@ -152,6 +158,8 @@ static int add_nats(struct order *order, struct error *err)
 			r = grid_add_nat(&order->grid, name, err);
 		return r;
 	}
+	if (order->grid.n_nats)
+		return 0;
 	presets = nat_presets(&n);
 	for (size_t i = 0; i < n && !r; i++)
 		r = grid_add_nat(&order->grid, presets[i].nat.preset, err);
@@ -311,6 +319,7 @@ int verb_matrix(int argc, char **argv)
 	static const struct option options[] = {
 		{"select", required_argument, NULL, 's'},
 		{"nats", required_argument, NULL, 'n'},
+		{"nat", required_argument, NULL, 'N'},
 		{"technique", required_argument, NULL, 't'},
 		{"gap", required_argument, NULL, 'g'},
 		{"deadline", required_argument, NULL, 'd'},

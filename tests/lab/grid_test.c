@@ -107,12 +107,45 @@ Test(grid, refuses_unknown_and_repeated_names)
 	open_grid(&grid, NATS("lambda"), NATS("udp"));
 	cr_expect_eq(grid_add_nat(&grid, "no-such-nat", &err), -EINVAL);
 	cr_expect_eq(grid_add_nat(&grid, "lambda", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "lambda=linux", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "x=mars", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "=linux", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "linux", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "x=linux,size=3", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "x=linux,filtering", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "x=linux,filtering=none", &err), -EINVAL);
+	cr_expect_eq(grid_declare_nat(&grid, "x=linux,", &err), -EINVAL);
+	/* A NAT that contradicts itself: the port is always kept. */
+	cr_expect_eq(grid_declare_nat(&grid, "x=linux,mapping=apdm", &err), -EINVAL);
 	cr_expect_eq(grid_add_technique(&grid, "udp", &err), -EINVAL);
 	cr_expect_eq(grid_add_technique(&grid, "mine", &err), -EINVAL);
 	cr_expect_eq(grid_add_technique(&grid, "mine1=", &err), -EINVAL);
 	cr_expect_eq(grid_add_technique(&grid, "mine2=a | b", &err), -EINVAL);
 	cr_expect_eq(grid_add_technique(&grid, "Mine=a", &err), -EINVAL);
 	cr_expect_eq(grid_add_technique(&grid, "mine3=a 'b c'", &err), 0);
+	grid_done(&grid);
+}
+
+Test(grid, declares_nats_that_are_no_presets)
+{
+	struct grid grid;
+	struct error err;
+
+	open_grid(&grid, NATS("linux"), NATS("udp"));
+	cr_assert_eq(grid_declare_nat(&grid,
+				      "mine=lambda,unsolicited=icmp,filtering=adf,"
+				      "simultaneous_open=no,tcp_tracking=strict",
+				      &err),
+		     0, "%s", err.text);
+	cr_assert_eq(grid.n_nats, 2);
+	cr_expect_str_eq(grid.nats[1]->preset, "mine");
+	cr_expect_eq(grid.nats[1]->unsolicited, NAT_UNSOLICITED_ICMP);
+	cr_expect_eq(grid.nats[1]->tcp.filtering, NAT_FILTERING_ADF);
+	cr_expect_eq(grid.nats[1]->udp.filtering, NAT_FILTERING_ADF);
+	cr_expect_eq(grid.nats[1]->tcp_tracking, NAT_TCP_STRICT);
+	cr_expect_not(grid.nats[1]->simultaneous_open);
+	cr_expect_eq(grid.nats[1]->tcp.mapping, NAT_MAPPING_EIM);
+	cr_expect_eq(grid.nats[0]->unsolicited, NAT_UNSOLICITED_DROP);
 	grid_done(&grid);
 }
 

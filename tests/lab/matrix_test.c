@@ -121,6 +121,22 @@ Test(matrix, agrees_with_theory)
 	leave(&u);
 }
 
+/* Each of these has a sentence of theory's to itself. */
+Test(matrix, agrees_with_theory_on_nats_that_are_no_presets)
+{
+	static struct use u;
+
+	use(&u,
+	    OPTIONS("--nat", "open=full-cone,mapping=apdm,allocation=random", "--nat",
+		    "no-sim=lambda,simultaneous_open=no", "--nat", "icmp=lambda,unsolicited=icmp",
+		    "--nat", "address=symmetric,mapping=adm,filtering=adf", "--nat",
+		    "rst=restricted-cone,unsolicited=rst", "--gap", "0"));
+	expect(&u.b.ended, 0, "100 cells in ");
+	cr_expect_str_eq(boxlab_text(trial_of(cell_of(u.matrix, "udp", "icmp", "open")), "result"),
+			 "direct");
+	leave(&u);
+}
+
 Test(matrix, shows_what_depends_on_timing_at_two_gaps)
 {
 	static struct use u;
