@@ -139,7 +139,7 @@ static void print_trial(const struct trial *t, FILE *out)
 	if (t->kind == TRIAL_DIRECT && t->ms >= 0)
 		say(out, " after %.1f ms", t->ms);
 	if (t->kind == TRIAL_DIRECT && *t->who)
-		say(out, ", accepted by %s", t->who);
+		say(out, strcmp(t->who, "simultaneous") == 0 ? ", %s" : ", accepted by %s", t->who);
 	if (*t->reason)
 		say(out, ": %s", t->reason);
 	if (t->proof.kind == PROOF_DIRECT)
