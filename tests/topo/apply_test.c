@@ -8,8 +8,8 @@
 #include "topo/conntrack.h"
 #include "topo/nft.h"
 #include "topo/ns.h"
-#include "topo/wire.h"
 #include "topo/rules_steps.h"
+#include "topo/wire.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>
@@ -203,7 +203,8 @@ static void undone(void *arg)
 	(void)arg;
 	make_refusable(&world);
 	world_apply(&world);
-	USERNS_CHECK(count_fds() == before + world.spec.n_nodes, "one descriptor for each node");
+	USERNS_CHECK(count_fds() == before + world.spec.n_nodes + 1,
+		     "one descriptor for each node, and the capture's");
 	world_done(&world);
 	USERNS_CHECK(count_fds() == before, "descriptors are left open");
 	check_nothing_is_left();
@@ -227,7 +228,7 @@ static void wires_undone(void *arg)
 	for (size_t i = 0; i < world.spec.n_links; i++)
 		world.spec.links[i].wire = &wire;
 	world_apply(&world);
-	USERNS_CHECK(count_fds() == before + world.spec.n_nodes + 1, "and one for the wires");
+	USERNS_CHECK(count_fds() == before + world.spec.n_nodes + 2, "and one for the wires");
 	USERNS_CHECK(topo_wires_open(world.topo, &wires, &err) == 0, "%s", err.text);
 	wires_free(wires);
 	world_done(&world);

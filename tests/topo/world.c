@@ -3,12 +3,14 @@
 
 #include "base/clock.h"
 #include "tests/support/userns.h"
+#include "tests/topo/capture.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WORLD_PATIENCE_S 10
 /* 169.254.1.1, the gateway that every unnumbered end of the public side plays */
@@ -85,11 +87,25 @@ static void join_internet(struct world *world, size_t node, const char *ifname, 
 void world_init(struct world *world)
 {
 	(void)memset(world, 0, sizeof(*world));
+	world->capture = -1;
 	(void)add_node(world, &(struct topo_node){.name = "internet", .kind = TOPO_INTERNET});
+}
+
+static void check_capture(struct world *world)
+{
+	uint64_t captured = capture_count(world->capture);
+	uint64_t counted = world_packets(world, 0, TOPO_COUNTER_LEAK);
+
+	USERNS_CHECK(captured == counted,
+		     "%lu packets with a private source were captured, %lu counted",
+		     (unsigned long)captured, (unsigned long)counted);
+	(void)close(world->capture);
 }
 
 void world_done(struct world *world)
 {
+	if (world->capture >= 0)
+		check_capture(world);
 	topo_free(world->topo);
 	free(world->spec.nodes);
 	free(world->spec.links);
@@ -179,6 +195,7 @@ void world_apply(struct world *world)
 	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
 		userns_skip("%s", err.text);
 	USERNS_CHECK(r == 0, "%s", err.text);
+	world->capture = capture_open(topo_netns(world->topo, 0));
 }
 
 const struct nat *world_preset(const char *name)

@@ -25,11 +25,17 @@ struct world {
 	size_t n_functions;
 	size_t n_neighbours;
 	size_t n_internet_ends;
+	int capture;
 };
 
 /** world_init() - the public side alone, which is node 0. */
 void world_init(struct world *world);
-/** world_done() - undo and free. */
+/**
+ * world_done() - undo and free
+ *
+ * The end of every test: a capture of the public side must have seen as many packets
+ * with a private source as were counted there, which is none but where a test made them.
+ */
 void world_done(struct world *world);
 
 /** world_add_function() - a function behind a NAT of its own. Return: its node; the NAT's is one less. */
