@@ -187,6 +187,21 @@ size_t world_add_host(struct world *world, const char *name, uint32_t addr)
 	return host;
 }
 
+void world_add_host_addr(struct world *world, size_t host, uint32_t addr)
+{
+	struct topo_link link = {
+		.ends = {{.node = host, .addr = addr_v4(addr, 0)}, {.node = 0}},
+	};
+
+	/* What comes in by a link of its own leaves by the first one. */
+	(void)snprintf(link.ends[0].ifname, sizeof(link.ends[0].ifname), "more%zu",
+		       world->n_internet_ends);
+	(void)snprintf(link.ends[1].ifname, sizeof(link.ends[1].ifname), "eth%zu",
+		       world->n_internet_ends++);
+	add_link(world, &link);
+	add_host_route(world, 0, link.ends[1].ifname, addr);
+}
+
 void world_apply(struct world *world)
 {
 	struct error err = {0};

@@ -46,6 +46,8 @@ size_t world_add_neighbour(struct world *world, size_t nat_node);
 void world_add_external(struct world *world, size_t nat_node, uint32_t addr);
 /** world_add_host() - a host on the public side, at @addr whatever it is. Return: its node. */
 size_t world_add_host(struct world *world, const char *name, uint32_t addr);
+/** world_add_host_addr() - one more address of a host on the public side. */
+void world_add_host_addr(struct world *world, size_t host, uint32_t addr);
 /** world_add_route() - one more route. */
 void world_add_route(struct world *world, const struct topo_route *route);
 
