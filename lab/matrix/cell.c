@@ -135,6 +135,15 @@ static bool rendezvous_listens(void *arg)
 	return r > 0 || l->cell->programs[RENDEZVOUS].ended;
 }
 
+static int rendezvous_ended(const struct program *program, struct error *err)
+{
+	char how[EXPECT_STATUS_MAX], tail[PROGRAM_TAIL_MAX];
+
+	(void)program_tail(program, tail);
+	return error_set(err, ECHILD, "%s %s%s%s", name_rendezvous,
+			 expect_describe(&program->end, how), *tail ? ": " : "", tail);
+}
+
 static int start_rendezvous(struct cell *c, struct error *err)
 {
 	static char program[] = "rendezvous", port[] = "7000";
@@ -152,7 +161,7 @@ static int start_rendezvous(struct cell *c, struct error *err)
 						 .deadline = clock_now() + LISTEN_NS,
 						 .poll_ns = LISTEN_POLL_NS});
 	if (r == 0 && c->programs[RENDEZVOUS].ended)
-		return error_set(err, ECHILD, "the rendezvous has ended");
+		return rendezvous_ended(&c->programs[RENDEZVOUS], err);
 	return r < 0 ? error_sys(err, -r, "the rendezvous does not listen") : 0;
 }
 
