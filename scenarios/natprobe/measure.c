@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "scenarios/natprobe/door.h"
 #include "scenarios/natprobe/sock.h"
+#include "scenarios/natprobe/verdict.h"
 
 #include <netinet/tcp.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static void complain(struct probe *p, enum proto proto, const char *what, int r)
 		probe_note(p, "%s, %s: %s", proto_names[proto], what, strerror(-r));
 }
 
-void measure_mapping(struct probe *p, enum proto proto)
+static void try_mapping(struct probe *p, enum proto proto)
 {
 	struct observed_proto *seen = &p->seen.proto[proto];
 	struct wire_msg asks[SPOT_ANSWERING], answer;
@@ -41,6 +42,16 @@ void measure_mapping(struct probe *p, enum proto proto)
 		if (!r)
 			seen->mapped[i] = answer.addr;
 		complain(p, proto, addr_format(&p->spots[i], text), r);
+	}
+}
+
+void measure_mapping(struct probe *p, enum proto proto)
+{
+	struct observed_proto *seen = &p->seen.proto[proto];
+
+	for (int i = 0; i < ATTEMPTS && !verdict_mapping(seen).word; i++) {
+		(void)memset(seen->mapped, 0, sizeof(seen->mapped));
+		try_mapping(p, proto);
 	}
 }
 
