@@ -30,6 +30,7 @@
 #define ASKS_PER_S	  2000U
 /* Epoll, signals, listeners, standard streams, and some to spare. */
 #define FDS_ELSE 32
+#define FDS_MIN	 128
 
 int reflector_watch(struct reflector *r, int fd, uint32_t events, enum watch what,
 		    struct handle handle)
@@ -265,24 +266,26 @@ static int open_all(struct reflector *r, struct error *err)
 	return 0;
 }
 
-/* As many connections as files may be open, beside all the dials. */
-static unsigned count_places(void)
+/* As many connections as files may be open, and for every three of them a dial. */
+static int count_places(struct reflector *r, struct error *err)
 {
-	struct rlimit limit;
 	rlim_t want = CONNS_MAX + DIALS_MAX + FDS_ELSE;
+	struct rlimit limit;
+	unsigned places;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return CONNS_MAX / 4;
+		return error_sys(err, errno, "getrlimit");
 	if (limit.rlim_cur < want) {
 		limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
 	}
-	if (limit.rlim_cur >= want)
-		return CONNS_MAX;
-	if (limit.rlim_cur <= DIALS_MAX + FDS_ELSE)
-		return 0;
-	return (unsigned)limit.rlim_cur - DIALS_MAX - FDS_ELSE;
+	if (limit.rlim_cur < FDS_MIN)
+		return error_set(err, EMFILE, "needs at least %d open files (ulimit -n)", FDS_MIN);
+	places = (unsigned)(limit.rlim_cur < want ? limit.rlim_cur : want) - FDS_ELSE;
+	r->dials_max = places / 4 < DIALS_MAX ? places / 4 : DIALS_MAX;
+	r->conns_max = places - r->dials_max < CONNS_MAX ? places - r->dials_max : CONNS_MAX;
+	return 0;
 }
 
 int reflect(const struct addr addrs[static 2], uint16_t port, struct error *err)
@@ -291,10 +294,9 @@ int reflect(const struct addr addrs[static 2], uint16_t port, struct error *err)
 	char text[2][ADDR_TEXT_MAX];
 	int res;
 
-	r.conns_max = count_places();
-	if (!r.conns_max)
-		return error_set(err, EMFILE, "needs at least %d open files (ulimit -n)",
-				 DIALS_MAX + FDS_ELSE + 1);
+	res = count_places(&r, err);
+	if (res < 0)
+		return res;
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		r.conns[i].fd = -1;
 	for (size_t i = 0; i < DIALS_MAX; i++)

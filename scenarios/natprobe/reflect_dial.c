@@ -24,7 +24,7 @@ static void drop(struct dial *d)
 
 static struct dial *find_place(struct reflector *r)
 {
-	for (size_t i = 0; i < DIALS_MAX; i++)
+	for (size_t i = 0; i < r->dials_max; i++)
 		if (r->dials[i].fd < 0)
 			return &r->dials[i];
 	return NULL;
@@ -112,7 +112,7 @@ void dial_event(struct reflector *r, struct handle handle)
 
 void dial_expire(struct reflector *r)
 {
-	for (size_t i = 0; i < DIALS_MAX; i++) {
+	for (size_t i = 0; i < r->dials_max; i++) {
 		struct dial *d = &r->dials[i];
 		enum wire_outcome outcome;
 

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONNS_MAX   1024
-#define DIALS_MAX   256
+#define CONNS_MAX   8192
+#define DIALS_MAX   2048
 #define LATERS_MAX  4096
 #define BUCKETS_MAX 1024
 
@@ -76,14 +76,14 @@ struct bucket {
 
 /**
  * struct reflector - all of it
- * @conns_max: fewer than CONNS_MAX where the limit of open files is low
+ * @conns_max, @dials_max: fewer where the limit of open files is low
  * @wake: no deadline of any table is earlier; it may be too early
  */
 struct reflector {
 	int epoll, signals, silent;
 	int tcp[SPOT_ANSWERING], udp[SPOT_ANSWERING];
 	struct addr spots[SPOT_COUNT];
-	unsigned conns_max;
+	unsigned conns_max, dials_max;
 	uint64_t now, wake;
 	struct conn conns[CONNS_MAX];
 	struct dial dials[DIALS_MAX];
