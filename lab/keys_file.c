@@ -2,6 +2,7 @@
 #include "lab/keys.h"
 
 #include "base/cleanup.h"
+#include "lab/read_all.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,22 +29,12 @@ static ssize_t read_regular(const char *path, char *buf, size_t size)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
-	size_t len = 0;
-	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	while (len < size) {
-		n = read(fd, buf + len, size - len);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
+	return read_all(fd, buf, size);
 }
 
 int keys_read_file(struct source *source, const char *name, struct where at, char **ret_path,

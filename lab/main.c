@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/cleanup.h"
 #include "lab/run.h"
+#include "lab/verb_table.h"
 #include "lab/verbs.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-	const char *name;
-	int (*verb)(int argc, char **argv);
-	const char *synopsis;
-	const char *what;
-} verbs[] = {
+static const struct verb verbs[] = {
 	{"run", verb_run, "FILE", "do the steps of a scenario and judge them"},
 	{"up", verb_up, "FILE", "build a scenario's machines and keep them"},
 	{"plan", verb_plan, "FILE", "show what would be built; build nothing"},
@@ -25,19 +21,12 @@ static const struct {
 	{"doctor", verb_doctor, "", "what this machine and this user can do"},
 };
 
-static int help(FILE *out, int code)
-{
-	(void)fputs("usage: boxlab VERB [OPTION]... [ARGUMENT]...\n"
-		    "\n"
-		    "Functions behind NATs, on this machine, without any cloud.\n"
-		    "\n",
-		    out);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(out, "  %-6s %-25s  %s\n", verbs[i].name, verbs[i].synopsis,
-			      verbs[i].what);
-	(void)fputs("\n\"boxlab VERB --help\" says more of a verb.\n", out);
-	return code;
-}
+static const struct verb_table table = {
+	.command = "boxlab",
+	.about = "Functions behind NATs, on this machine, without any cloud.",
+	.verbs = verbs,
+	.n = ARRAY_SIZE(verbs),
+};
 
 /* What could not be written is no success: a full disk below "--json > file". */
 static int finish(int code)
@@ -50,22 +39,7 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
-	static char title[32];
-
-	if (argc < 2)
-		return help(stderr, RUN_MISUSED);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0)
-		return help(stdout, RUN_PASSED);
-	if (strcmp(argv[1], "--version") == 0)
-		return printf("boxlab %s\n", BOXER_VERSION) < 0;
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (strcmp(argv[1], verbs[i].name) != 0)
-			continue;
-		(void)snprintf(title, sizeof(title), "boxlab %s", verbs[i].name);
-		argv[1] = title;
-		return finish(verbs[i].verb(argc - 1, argv + 1));
-	}
-	(void)fprintf(stderr, "boxlab: there is no verb \"%s\"\n", argv[1]);
-	return help(stderr, RUN_MISUSED);
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		return finish(printf("boxlab %s\n", BOXER_VERSION) < 0);
+	return finish(verb_table_run(&table, argc, argv));
 }

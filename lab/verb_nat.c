@@ -7,58 +7,32 @@
 #include "lab/run.h"
 #include "lab/run/nat_lab.h"
 #include "lab/scenario_nat_keys.h"
+#include "lab/verb_table.h"
 #include "lab/verbs.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-	const char *name;
-	int (*verb)(int argc, char **argv);
-	const char *synopsis;
-	const char *what;
-} verbs[] = {
+static const struct verb verbs[] = {
 	{"list", verb_nat_list, "[--json]", "the presets"},
 	{"show", verb_nat_show, "NAME|FILE [--nft] [--json]", "all that a NAT is declared to do"},
 	{"probe", verb_nat_probe, "NAME|FILE|--all", "measure whether it does it"},
 	{"state", verb_nat_state, "[LAB] [NAT]", "what the NATs of a running lab remember"},
 };
 
-static int help(FILE *out, int code)
-{
-	(void)fputs("usage: boxlab nat VERB [OPTION]... [ARGUMENT]...\n"
-		    "\n"
-		    "Kinds of NATs, and how they behave.\n"
-		    "\n",
-		    out);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(out, "  %-5s %-26s  %s\n", verbs[i].name, verbs[i].synopsis,
-			      verbs[i].what);
-	(void)fputs("\nNAME is a preset, or a pair of mapping and filtering such as \"adm-eif\";\n"
-		    "FILE declares a NAT in the keys of a scenario, as \"natprobe\" writes them.\n"
-		    "\"boxlab nat VERB --help\" says more of a verb.\n",
-		    out);
-	return code;
-}
+static const struct verb_table table = {
+	.command = "boxlab nat",
+	.about = "Kinds of NATs, and how they behave.",
+	.more = "NAME is a preset, or a pair of mapping and filtering such as \"adm-eif\";\n"
+		"FILE declares a NAT in the keys of a scenario, as \"natprobe\" writes them.\n",
+	.verbs = verbs,
+	.n = ARRAY_SIZE(verbs),
+};
 
 int verb_nat(int argc, char **argv)
 {
-	static char title[32];
-
-	if (argc < 2)
-		return help(stderr, RUN_MISUSED);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return help(stdout, RUN_PASSED);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (strcmp(argv[1], verbs[i].name) != 0)
-			continue;
-		(void)snprintf(title, sizeof(title), "boxlab nat %s", verbs[i].name);
-		argv[1] = title;
-		return verbs[i].verb(argc - 1, argv + 1);
-	}
-	(void)fprintf(stderr, "boxlab: there is no verb \"nat %s\"\n", argv[1]);
-	return help(stderr, RUN_MISUSED);
+	return verb_table_run(&table, argc, argv);
 }
 
 static int print_json(json_t *json)

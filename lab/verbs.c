@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "lab/lab_name.h"
+#include "lab/read_all.h"
 #include "lab/run.h"
 
 #include <fcntl.h>
@@ -38,20 +39,8 @@ int verb_unable(const struct error *err)
 ssize_t verb_read_file(const char *file, char *buf, size_t size)
 {
 	cleanup_close int fd = open(file, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
-	while (len < size) {
-		n = read(fd, buf + len, size - len);
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
+	return fd < 0 ? -errno : read_all(fd, buf, size);
 }
 
 int verb_tell(const char *file, int r, struct scenario_errors *errors)

@@ -194,7 +194,7 @@ static const struct {
 	const char *words;
 } misused[] = {
 	{{"nat"}, "usage: boxlab nat VERB"},
-	{{"nat", "prob"}, "there is no verb \"nat prob\""},
+	{{"nat", "prob"}, "there is no verb \"prob\", did you mean 'probe'"},
 	{{"nat", "show"}, "usage: boxlab nat show"},
 	{{"nat", "show", "linx"}, "\"linx\" is neither a preset nor a file, did you mean 'linux'?"},
 	{{"nat", "show", "./no.json"}, "./no.json: No such file"},
