@@ -101,14 +101,15 @@ static void write_tables(FILE *f, const struct handmade *nat)
 		      remote);
 }
 
-/* The command line can't turn a generated number into a port, but it can look one up. */
+/* The command line can't turn a generated number into a port, but it can look one up. The
+ * ports are none that a host chooses by itself: this NAT does not look whether they are taken. */
 static void write_sequential(FILE *f)
 {
 	(void)fprintf(
 		f,
 		"meta l4proto { tcp, udp } snat ip to 198.51.100.1 : numgen inc mod 1000 map { ");
 	for (int i = 0; i < 1000; i++)
-		(void)fprintf(f, "%d : %d, ", i, 40000 + i);
+		(void)fprintf(f, "%d : %d, ", i, 20000 + i);
 	(void)fprintf(f, "}\n");
 }
 
