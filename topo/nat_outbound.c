@@ -97,8 +97,11 @@ void nat_outbound_add(const struct nat_build *build)
 	size_t base = rules_add_chain(rules, &postrouting);
 	size_t translate = rules_add_subchain(rules, "translate");
 
+	/* An answer of the router's own, such as a reset, belongs to the direction that it
+	 * answers, and takes no port. */
 	rules_add(rules, base, "to the public side: translate");
 	rules_if_out(rules, build->site->wan);
+	rules_if_ct_direction(rules, IP_CT_DIR_ORIGINAL);
 	rules_goto(rules, translate);
 	add_statics(build, translate);
 	for (size_t i = 0; i < NAT_PROTOS; i++) {

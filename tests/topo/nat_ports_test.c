@@ -156,6 +156,34 @@ Test(nat_ports, a_symmetric_nat_keeps_the_first_port_and_counts_from_then_on)
 	userns_test(sequence, (char[]){"preserving"}, TIMEOUT_MS);
 }
 
+/* A reset or an ICMP error that the NAT answers a stranger with is no flow from inside. */
+static void answers_of_its_own(void *arg)
+{
+	struct nat nat = *world_preset("symmetric-sequential");
+	struct addr first, second;
+	struct natlab l;
+
+	(void)arg;
+	nat.unsolicited = NAT_UNSOLICITED_RST;
+	natlab_make(&l, &nat);
+	first = natlab_tcp(&l, l.fn, 5000, l.seed, NATLAB_SEED, 80);
+	for (uint16_t i = 0; i < 5; i++) {
+		int fd = natlab_socket(&l, l.stranger, SOCK_STREAM, 0);
+
+		net_begin(fd, NATLAB_NAT, (uint16_t)(50000 + i));
+		USERNS_CHECK(net_outcome(fd) == -ECONNREFUSED, "no reset");
+		(void)close(fd);
+	}
+	second = natlab_tcp(&l, l.fn, 5000, l.second, NATLAB_SECOND, 80);
+	natlab_check(&second, NATLAB_NAT, (uint16_t)(first.port + 1));
+	natlab_done(&l);
+}
+
+Test(nat_ports, an_answer_of_the_nats_own_takes_no_port)
+{
+	userns_test(answers_of_its_own, NULL, TIMEOUT_MS);
+}
+
 /* A port of the sequence that is another's is left out, and the counting goes on. */
 static void sequence_with_gap(void *arg)
 {
