@@ -51,12 +51,17 @@ static uint32_t blocks(const struct nat *nat)
 }
 
 /* The address and the port are in slots 0 and 1. */
-static void translate_if_free(const struct ports *p)
+static void unless_taken(const struct ports *p)
 {
 	if (p->tables->reserved != NAT_NO_TABLE)
 		rules_unless_known(p->rules, p->tables->reserved, 1);
 	for (unsigned int i = 0; i < p->tables->clocks; i++)
 		rules_unless_known(p->rules, p->tables->used[i], 0);
+}
+
+static void translate_if_free(const struct ports *p)
+{
+	unless_taken(p);
 	rules_snat_slots(p->rules, 0, 1);
 }
 
@@ -105,12 +110,21 @@ static void add_sequential(const struct ports *p, size_t chain)
 	add_random(p, chain);
 }
 
+/*
+ * A flow may live on in the tracker when nothing is remembered of it any more. If it
+ * has the port towards the very same remote endpoint, a translation to exactly that
+ * port is dropped, and so is every retry. A mapping for one remote endpoint leaves the
+ * port to the kernel instead, which keeps it unless it is in the way.
+ */
 static void add_preserving(const struct ports *p, size_t chain)
 {
+	bool one = p->tables->behaviour->mapping == NAT_MAPPING_APDM;
+
 	rules_add(p->rules, chain, "the same port if it is free");
 	rules_load_addr(p->rules, 0, p->external);
 	rules_load_source_port(p->rules, 1);
-	translate_if_free(p);
+	unless_taken(p);
+	rules_snat_slots(p->rules, 0, one ? RULES_NO_SLOT : 1);
 }
 
 /* What is hashed is what the mapping is for. */

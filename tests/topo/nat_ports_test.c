@@ -6,6 +6,7 @@
 #include "tests/topo/net.h"
 
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -154,6 +155,46 @@ Test(nat_ports, sequential_ports_follow_one_another)
 Test(nat_ports, a_symmetric_nat_keeps_the_first_port_and_counts_from_then_on)
 {
 	userns_test(sequence, (char[]){"preserving"}, TIMEOUT_MS);
+}
+
+/*
+ * fn's flow is idle for longer than its port is remembered to be used, but open. The
+ * neighbour has the same port, and goes to the same place.
+ */
+static void open_but_forgotten(void *arg)
+{
+	struct nat nat = *world_preset("symmetric-preserving");
+	struct topo_nat_state state;
+	struct addr first, second;
+	struct error err = {0};
+	struct natlab l;
+	int listener, accepted[2];
+	size_t n;
+
+	(void)arg;
+	nat.tcp.filtering = NAT_FILTERING_EIF; /* so that the state shows it */
+	nat.timeouts.tcp_syn_sent = nat.timeouts.tcp_syn_received = 1;
+	natlab_make(&l, &nat);
+	listener = net_listen(world_netns(&l.world, l.seed), 80);
+	(void)net_connect(world_netns(&l.world, l.fn), 5000, listener, NATLAB_SEED, 80,
+			  &accepted[0], &first);
+	natlab_check(&first, NATLAB_NAT, 5000);
+	do {
+		(void)poll(NULL, 0, 10);
+		USERNS_CHECK(topo_nat_state(l.world.topo, l.nat, &state, &err) == 0, "%s",
+			     err.text);
+		n = state.n_mappings;
+		topo_nat_state_done(&state);
+	} while (n);
+	(void)net_connect(world_netns(&l.world, l.neighbour), 5000, listener, NATLAB_SEED, 80,
+			  &accepted[1], &second);
+	USERNS_CHECK(second.port != 5000, "two flows are one");
+	natlab_done(&l);
+}
+
+Test(nat_ports, a_flow_that_is_open_but_forgotten_is_in_nobodys_way)
+{
+	userns_test(open_but_forgotten, NULL, TIMEOUT_MS);
 }
 
 /* A reset or an ICMP error that the NAT answers a stranger with is no flow from inside. */
