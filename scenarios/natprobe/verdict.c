@@ -69,49 +69,74 @@ struct finding verdict_filtering(const struct observed_proto *seen)
 
 /* ---- how ports are chosen ---- */
 
-static unsigned spread(const uint16_t *ports, unsigned n)
+/* The one before @i of the same external address: each address has ports of its own. */
+static const struct addr *before(const struct addr *seen, unsigned i)
 {
-	uint16_t min = UINT16_MAX, max = 0;
+	for (unsigned k = i; k-- > 0;)
+		if (addr_same_host(&seen[k], &seen[i]))
+			return &seen[k];
+	return NULL;
+}
+
+static unsigned count_steps(const struct addr *seen, unsigned n)
+{
+	unsigned steps = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		steps += before(seen, i) != NULL;
+	return steps;
+}
+
+/* Of the address whose ports are spread most. */
+static unsigned spread(const struct addr *seen, unsigned n)
+{
+	unsigned most = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (ports[i] < min)
-			min = ports[i];
-		if (ports[i] > max)
-			max = ports[i];
+		for (unsigned k = 0; k < i; k++) {
+			int far = seen[i].port - seen[k].port;
+
+			far = far < 0 ? -far : far;
+			if (addr_same_host(&seen[i], &seen[k]) && (unsigned)far > most)
+				most = (unsigned)far;
+		}
 	}
-	return (unsigned)(max - min) + 1;
+	return most + 1;
 }
 
 /*
  * One step may be another: the end of the range, or two packets that changed
  * places... of a few steps not even one, for it would prove nothing.
  */
-static bool ascends(const uint16_t *ports, unsigned n)
+static bool ascends(const struct addr *seen, unsigned n)
 {
 	unsigned odd = 0;
 
-	for (unsigned i = 1; i < n; i++) {
-		int step = ports[i] - ports[i - 1];
+	for (unsigned i = 0; i < n; i++) {
+		const struct addr *last = before(seen, i);
+		int step = last ? seen[i].port - last->port : 1;
 
 		odd += step <= 0 || step > STEP_MAX;
 	}
-	return odd <= (n >= 8);
+	return odd <= (count_steps(seen, n) >= 7);
 }
 
-static struct finding choice(const uint16_t *ports, unsigned n, bool may_be_block)
+static struct finding choice(const struct addr *seen, unsigned n, bool may_be_block)
 {
 	if (n < PORTS_MIN)
 		return because("too few flows got through");
-	if (ascends(ports, n))
+	if (count_steps(seen, n) < PORTS_MIN - 1)
+		return because("too few flows for so many external addresses");
+	if (ascends(seen, n))
 		return say("sequential");
-	if (may_be_block && spread(ports, n) <= BLOCK_MAX)
+	if (may_be_block && spread(seen, n) <= BLOCK_MAX)
 		return say("block");
 	return say("random");
 }
 
 struct finding verdict_allocation(const struct observed_proto *seen)
 {
-	uint16_t ports[FLOWS_MAX];
+	struct addr ports[FLOWS_MAX];
 	unsigned n = 0, kept = 0;
 
 	for (unsigned i = 0; i < seen->n_flows; i++) {
@@ -120,7 +145,7 @@ struct finding verdict_allocation(const struct observed_proto *seen)
 		if (!known(&f->first))
 			continue;
 		kept += f->first.port == f->port;
-		ports[n++] = f->first.port;
+		ports[n++] = f->first;
 	}
 	if (n < PORTS_MIN)
 		return because("too few flows got through");
@@ -133,7 +158,7 @@ struct finding verdict_allocation(const struct observed_proto *seen)
 /* Of the ports of one host: its further flows from a port that the first one keeps. */
 static struct finding conflict_with_oneself(const struct observed_proto *seen)
 {
-	uint16_t ports[FLOWS_MAX];
+	struct addr ports[FLOWS_MAX];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < seen->n_flows; i++) {
@@ -141,14 +166,14 @@ static struct finding conflict_with_oneself(const struct observed_proto *seen)
 
 		if (known(&f->first) && known(&f->second) && f->first.port == f->port &&
 		    f->second.port != f->port)
-			ports[n++] = f->second.port;
+			ports[n++] = f->second;
 	}
 	return choice(ports, n, false);
 }
 
 static struct finding conflict_of_two(const struct observed_proto *seen)
 {
-	uint16_t ports[CLASHES_MAX];
+	struct addr ports[CLASHES_MAX];
 	unsigned n = 0, shared = 0, total = 0;
 
 	for (unsigned i = 0; i < seen->n_clashes; i++) {
@@ -161,7 +186,7 @@ static struct finding conflict_of_two(const struct observed_proto *seen)
 		if (c->elsewhere.port == c->port)
 			shared++;
 		else
-			ports[n++] = c->elsewhere.port;
+			ports[n++] = c->elsewhere;
 	}
 	if (total < PORTS_MIN)
 		return because("the two inside addresses did not meet on one external address");

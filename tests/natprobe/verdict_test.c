@@ -164,6 +164,25 @@ Test(natprobe_verdict, allocation)
 	}
 }
 
+Test(natprobe_verdict, each_external_address_has_ports_of_its_own)
+{
+	struct observed_proto o = {0};
+
+	flow(&o, wild, NULL, N);
+	for (unsigned i = 0; i < N; i++)
+		o.flows[i].first = addr_v4(OUTSIDE + i % 3, (uint16_t)(40000 - i % 3 * 7 + i / 3));
+	is(verdict_allocation(&o), "sequential", "each counts for itself");
+	for (unsigned i = 0; i < N; i++)
+		o.flows[i].first = addr_v4(OUTSIDE + i % 3, (uint16_t)(i % 3 * 20000 + narrow[i]));
+	is(verdict_allocation(&o), "block", "each has a block");
+	for (unsigned i = 0; i < N; i++)
+		o.flows[i].first = addr_v4(OUTSIDE + i % 3, wild[i]);
+	is(verdict_allocation(&o), "random", "no order in any");
+	for (unsigned i = 0; i < N; i++)
+		o.flows[i].first = addr_v4(OUTSIDE + i, wild[i]);
+	is(verdict_allocation(&o), NULL, "one port of each");
+}
+
 Test(natprobe_verdict, flows_that_were_lost_are_left_out)
 {
 	struct observed_proto o = {0};
