@@ -4,12 +4,13 @@
  *
  * One thread, one epoll. Over TCP a question comes in a connection, so its
  * address is proven; a dial goes to that address alone. Over UDP the source may
- * be a lie: a datagram is answered with no more bytes than it has, so there is
- * nothing to gain by it, and knocks go to exactly the endpoint that asked.
+ * be a lie: a datagram is answered with no more bytes than it has, headers and all,
+ * so there is nothing to gain by it, and knocks go to exactly the endpoint that asked.
  *
  * Nobody can keep others out. Tables are of fixed size; a connection that says
- * nothing is closed soon, and at once when its place is needed; and whoever asks
- * too much is not answered for the rest of the second.
+ * nothing is closed soon; when all places are taken, whoever has most of them loses one;
+ * of the answers that are due over UDP, whose askers nobody can tell apart, the last
+ * one gives way; and whoever asks too much is not answered for the rest of the second.
  */
 #include "scenarios/natprobe/reflect.h"
 
@@ -49,14 +50,19 @@ void reflector_wake_at(struct reflector *r, uint64_t when)
 		r->wake = when;
 }
 
-bool reflector_may(struct reflector *r, const struct addr *host)
+struct bucket *reflector_bucket(struct reflector *r, const struct addr *host)
 {
 	uint32_t hash = 2166136261U;
-	struct bucket *b;
 
 	for (size_t i = 0; i < sizeof(host->bytes); i++)
 		hash = (hash ^ host->bytes[i]) * 16777619U;
-	b = &r->buckets[(hash ^ hash >> 16) % BUCKETS_MAX];
+	return &r->buckets[(hash ^ hash >> 16) % BUCKETS_MAX];
+}
+
+bool reflector_may(struct reflector *r, const struct addr *host)
+{
+	struct bucket *b = reflector_bucket(r, host);
+
 	if (r->now - b->filled >= NS_PER_S) {
 		b->filled = r->now;
 		b->tokens = ASKS_PER_S;
@@ -79,20 +85,31 @@ static void udp_send(struct reflector *r, enum spot from, const struct addr *to,
 	(void)sock_send_to(r->udp[from], buf, sizeof(buf), to);
 }
 
-static void udp_later(struct reflector *r, enum spot spot, const struct wire_msg *ask,
-		      const struct addr *peer)
+/* A free place, or that of whoever wants to wait longest: waiting costs nothing. */
+static struct later *find_later(struct reflector *r)
 {
-	if (ask->wait_ms > WIRE_LATER_MAX_MS)
-		return;
+	struct later *longest = &r->laters[0];
+
 	for (size_t i = 0; i < LATERS_MAX; i++) {
 		struct later *l = &r->laters[i];
 
-		if (l->at)
-			continue;
-		*l = (struct later){r->now + ask->wait_ms * NS_PER_MS, spot, ask->token, *peer};
-		reflector_wake_at(r, l->at);
-		return;
+		if (!l->at)
+			return l;
+		if (l->at > longest->at)
+			longest = l;
 	}
+	return longest;
+}
+
+static void udp_later(struct reflector *r, enum spot spot, const struct wire_msg *ask,
+		      const struct addr *peer)
+{
+	struct later *l = find_later(r);
+
+	if (ask->wait_ms > WIRE_LATER_MAX_MS)
+		return;
+	*l = (struct later){r->now + ask->wait_ms * NS_PER_MS, spot, ask->token, *peer};
+	reflector_wake_at(r, l->at);
 }
 
 static void udp_ask(struct reflector *r, enum spot spot, const struct wire_msg *ask,

@@ -28,6 +28,7 @@ static struct conn *find(struct reflector *r, struct handle h)
 
 static void drop(struct conn *c)
 {
+	c->host->conns--;
 	sock_reset(c->fd);
 	c->fd = -1;
 	c->generation++;
@@ -41,24 +42,34 @@ static void keep(struct reflector *r, struct conn *c, uint64_t ns)
 }
 
 /*
- * A free place, or that of whoever was silent for longest and waits for nothing:
- * a crowd that only sits there keeps nobody out.
+ * Who goes first when all places are taken? Of those who have most, one who waits for
+ * nothing, and has been silent for longest.
  */
+static bool goes_before(const struct conn *a, const struct conn *b)
+{
+	if (a->host->conns != b->host->conns)
+		return a->host->conns > b->host->conns;
+	if (!a->later != !b->later)
+		return !a->later;
+	return a->active < b->active;
+}
+
 static struct conn *find_place(struct reflector *r)
 {
-	struct conn *silent = NULL;
+	struct conn *goes = NULL;
 
 	for (size_t i = 0; i < r->conns_max; i++) {
 		struct conn *c = &r->conns[i];
 
 		if (c->fd < 0)
 			return c;
-		if (!c->later && !c->n_dials && (!silent || c->active < silent->active))
-			silent = c;
+		/* A dial is over soon. */
+		if (!c->n_dials && (!goes || goes_before(c, goes)))
+			goes = c;
 	}
-	if (silent)
-		drop(silent);
-	return silent;
+	if (goes)
+		drop(goes);
+	return goes;
 }
 
 static void welcome(struct reflector *r, enum spot spot, int fd, const struct addr *peer)
@@ -74,8 +85,10 @@ static void welcome(struct reflector *r, enum spot spot, int fd, const struct ad
 		.generation = c->generation,
 		.spot = spot,
 		.peer = *peer,
+		.host = reflector_bucket(r, peer),
 		.active = r->now,
 	};
+	c->host->conns++;
 	keep(r, c, SHY_NS);
 	if (reflector_watch(r, fd, EPOLLIN | EPOLLRDHUP, WATCH_CONN, handle_of(r, c)) < 0)
 		drop(c);

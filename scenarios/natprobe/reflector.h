@@ -27,8 +27,19 @@ struct handle {
 };
 
 /**
+ * struct bucket - what hosts of one hash value may still ask
+ * @conns: how many connections they have
+ */
+struct bucket {
+	uint64_t filled;
+	uint32_t tokens;
+	uint32_t conns;
+};
+
+/**
  * struct conn - one who asks over TCP
  * @fd: -1 when the slot is free
+ * @host: where @peer is counted
  * @n_dials: under way for it
  * @active: when it was last heard
  * @deadline: when it is closed
@@ -39,6 +50,7 @@ struct conn {
 	uint32_t generation;
 	enum spot spot;
 	struct addr peer;
+	struct bucket *host;
 	unsigned n_dials;
 	uint64_t active, deadline, later;
 	uint32_t later_token;
@@ -68,12 +80,6 @@ struct later {
 	struct addr peer;
 };
 
-/** struct bucket - what hosts of one hash value may still ask */
-struct bucket {
-	uint64_t filled;
-	uint32_t tokens;
-};
-
 /**
  * struct reflector - all of it
  * @conns_max, @dials_max: fewer where the limit of open files is low
@@ -96,6 +102,8 @@ int reflector_watch(struct reflector *r, int fd, uint32_t events, enum watch wha
 		    struct handle handle);
 /** reflector_wake_at() - something is due at @when. */
 void reflector_wake_at(struct reflector *r, uint64_t when);
+/** reflector_bucket() - that of @host. */
+struct bucket *reflector_bucket(struct reflector *r, const struct addr *host);
 /** reflector_may() - may @host ask once more? */
 bool reflector_may(struct reflector *r, const struct addr *host);
 

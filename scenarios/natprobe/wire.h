@@ -13,8 +13,13 @@
 #include <stdint.h>
 
 #define WIRE_LEN 40
-/* What a datagram that asks is padded to: no fewer bytes than all that it causes. */
-#define WIRE_ASK_LEN (2 * WIRE_LEN + 16)
+/* What a datagram needs around it: Ethernet with its gap and preamble, IPv6, UDP. */
+#define WIRE_AROUND (38 + 40 + 8)
+/*
+ * What a datagram that asks is padded to: no fewer bytes on the wire than all that it
+ * causes, which is two datagrams at most.
+ */
+#define WIRE_ASK_LEN (2 * WIRE_LEN + WIRE_AROUND)
 
 /* The longest that may be asked for. */
 #define WIRE_DIAL_MAX_MS  10000U

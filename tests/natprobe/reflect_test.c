@@ -19,6 +19,8 @@
 #define PATIENCE_MS 60000
 /* More than the reflector has places for. */
 #define CROWD 1200
+/* More than the answers by datagram that it keeps in mind. */
+#define WAITING 4500
 
 static struct addr reflector_at(uint16_t port)
 {
@@ -201,13 +203,14 @@ Test(natprobe_reflector, has_few_dials_under_way_for_one_asker)
 	userns_test(dial_too_often, NULL, PATIENCE_MS);
 }
 
+/* Those who sit there say nothing, or want an answer in two hours. */
 static void crowd(void *arg)
 {
+	const bool *waits = arg;
 	struct rlimit limit;
 	int fds[CROWD];
 	json_t *found;
 
-	(void)arg;
 	USERNS_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0, "%m");
 	if (limit.rlim_max < CROWD + 100)
 		userns_skip("a limit of %d open files", CROWD + 100);
@@ -215,10 +218,17 @@ static void crowd(void *arg)
 	(void)lab_reflect();
 	limit.rlim_cur = CROWD + 100;
 	USERNS_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0, "%m");
-	for (size_t i = 0; i < CROWD; i++)
+	for (size_t i = 0; i < CROWD; i++) {
+		struct wire_msg later = {.kind = WIRE_LATER, .wait_ms = WIRE_LATER_MAX_MS};
+		uint8_t buf[WIRE_LEN];
+
 		fds[i] = dial();
+		wire_encode(&later, buf);
+		USERNS_CHECK(!*waits || send(fds[i], buf, sizeof(buf), MSG_NOSIGNAL) > 0, "%m");
+	}
 	must_still_reflect();
-	found = json_loads(lab_sh("natprobe probe --quick " LAB_REFLECTOR), 0, NULL);
+	found = json_loads(lab_sh("natprobe probe --quick --local 203.0.113.81 " LAB_REFLECTOR), 0,
+			   NULL);
 	USERNS_CHECK(found, "no declaration");
 	USERNS_CHECK(strcmp(lab_word(json_object_get(found, "tcp"), "mapping"), "none") == 0,
 		     "mapping");
@@ -229,7 +239,61 @@ static void crowd(void *arg)
 
 Test(natprobe_reflector, serves_others_while_a_thousand_sit_there_and_say_nothing)
 {
-	userns_test(crowd, NULL, PATIENCE_MS);
+	userns_test(crowd, &(bool){false}, PATIENCE_MS);
+}
+
+Test(natprobe_reflector, serves_others_while_a_thousand_wait_for_hours)
+{
+	userns_test(crowd, &(bool){true}, PATIENCE_MS);
+}
+
+/* Sends a question, and waits for the answer to it. */
+static void ask_udp(int fd, const struct wire_msg *question)
+{
+	struct addr at = reflector_at(3900), from;
+	uint8_t buf[WIRE_ASK_LEN] = {0};
+	struct wire_msg answer;
+	int n;
+
+	wire_encode(question, buf);
+	USERNS_CHECK(sock_send_to(fd, buf, sizeof(buf), &at) == 0, "%m");
+	USERNS_CHECK(readable(fd, 10000), "no answer");
+	n = sock_receive_from(fd, buf, sizeof(buf), &from);
+	USERNS_CHECK(n == WIRE_LEN && wire_decode(buf, (size_t)n, &answer) == 0, "%d bytes", n);
+	USERNS_CHECK(answer.token == question->token, "an answer to something else");
+}
+
+static void crowd_of_datagrams(void *arg)
+{
+	struct wire_msg never = {.kind = WIRE_LATER, .token = 1, .wait_ms = WIRE_LATER_MAX_MS};
+	struct wire_msg soon = {.kind = WIRE_LATER, .token = 2, .wait_ms = 100};
+	struct wire_msg now = {.kind = WIRE_REFLECT, .token = 3};
+	struct addr at = reflector_at(3900), from;
+	uint8_t buf[WIRE_ASK_LEN] = {0};
+	int fd = -1;
+
+	(void)arg;
+	stand_alone();
+	(void)lab_reflect();
+	wire_encode(&never, buf);
+	for (uint32_t i = 0; i < WAITING; i++) {
+		/* No host may ask so often. */
+		if (i % 1000 == 0) {
+			from = addr_v4(INADDR_LOOPBACK + i / 1000, 0);
+			fd = sock_bind(SOCK_DGRAM, &from);
+			USERNS_CHECK(fd >= 0, "%s", strerror(-fd));
+		}
+		/* A queue takes some hundreds. */
+		if (i % 100 == 0)
+			ask_udp(fd, &now);
+		USERNS_CHECK(sock_send_to(fd, buf, sizeof(buf), &at) == 0, "%m");
+	}
+	ask_udp(fd, &soon);
+}
+
+Test(natprobe_reflector, speaks_later_while_thousands_wait_for_hours)
+{
+	userns_test(crowd_of_datagrams, NULL, PATIENCE_MS);
 }
 
 static void end_it(void *arg)
