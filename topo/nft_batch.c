@@ -416,7 +416,8 @@ static int send_all(struct mnl_socket *nl, struct nft_batch *batch, struct error
 }
 
 /* Every answer is in the queue by now; the first refusal is what is reported. An answer
- * to BATCH_BEGIN, number 0, is about the whole, whose name the first message has. */
+ * to BATCH_BEGIN, number 0, is about the whole, whose name the first message has. When
+ * so much was refused that the queue was full, it is the later answers that are lost. */
 static int read_answers(struct mnl_socket *nl, const struct nft_batch *batch, struct error *err)
 {
 	char buf[ANSWER_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -429,6 +430,8 @@ static int read_answers(struct mnl_socket *nl, const struct nft_batch *batch, st
 
 		if (n < 0 && errno == EAGAIN)
 			break;
+		if (n < 0 && errno == ENOBUFS)
+			continue;
 		if (n < 0)
 			return r < 0 ? r : error_sys(err, errno, "no answer from nftables");
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)buf; mnl_nlmsg_ok(h, len);

@@ -6,6 +6,8 @@
 #include "tests/topo/natlab.h"
 #include "tests/topo/net.h"
 #include "topo/conntrack.h"
+#include "topo/nat_rules.h"
+#include "topo/nft.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -369,4 +371,80 @@ static void states(void *arg)
 Test(nat_change, the_state_shows_mappings_and_filters)
 {
 	userns_test(states, NULL, TIMEOUT_MS);
+}
+
+/* A set of another shape has the name of one that blocks of ports need. */
+static void squat(const struct natlab *l)
+{
+	static const struct rule_set shape = {"tcp_block", .key = {RULE_FIELD_PORT}};
+	cleanup_with(rules_done) struct rules before, after;
+	struct nft_change change = {.from = &before, .to = &after};
+	struct error err = {0};
+
+	rules_init(&before, NAT_RULES_TABLE);
+	rules_init(&after, NAT_RULES_TABLE);
+	(void)rules_add_set(&after, &shape);
+	USERNS_CHECK(nft_change(world_netns(&l->world, l->nat), &change, &err) == 0, "%s",
+		     err.text);
+}
+
+static void refused_by_the_kernel(void *arg)
+{
+	struct nat nat = natlab_nat(cone(NAT_FILTERING_EIF)), bad = nat;
+	struct topo_nat_change change = {.nat = &bad, .forget = false};
+	struct error err = {0};
+	struct natlab l;
+	struct addr seen;
+	int fd;
+
+	(void)arg;
+	natlab_make(&l, &nat);
+	squat(&l);
+	fd = natlab_socket(&l, l.fn, SOCK_DGRAM, 5000);
+	seen = natlab_udp(&l, fd, l.seed, NATLAB_SEED, 80);
+	bad.tcp.allocation = NAT_ALLOCATION_BLOCK;
+	bad.udp.filtering = NAT_FILTERING_APDF;
+	USERNS_CHECK(topo_nat_change(l.world.topo, l.nat, &change, &err) < 0, "taken");
+	USERNS_CHECK(strstr(err.text, "tcp_block"), "%s", err.text);
+	/* Rules and flows are what they were, and the gate is open. */
+	USERNS_CHECK(natlab_try_udp(&l, l.stranger, 9, &seen, fd), "shut");
+	seen = natlab_udp(&l, fd, l.second, NATLAB_SECOND, 80);
+	USERNS_CHECK(natlab_try_udp(&l, l.stranger, 8, &seen, fd), "shut");
+	bad.tcp = nat.tcp;
+	natlab_change(&l, &bad, NULL, false);
+	USERNS_CHECK(!natlab_try_udp(&l, l.stranger, 7, &seen, fd), "open");
+	natlab_done(&l);
+}
+
+Test(nat_change, a_change_that_the_kernel_refuses_changes_nothing)
+{
+	userns_test(refused_by_the_kernel, NULL, TIMEOUT_MS);
+}
+
+/* More is refused than the queue has room for answers. */
+static void refused_altogether(void *arg)
+{
+	struct nat nat = natlab_nat((struct nat_behaviour){
+		.filtering = NAT_FILTERING_EIF, .allocation = NAT_ALLOCATION_SEQUENTIAL});
+	struct topo_nat_change change = {.nat = &nat};
+	struct error err = {0};
+	struct natlab l;
+	int netns;
+
+	(void)arg;
+	nat.addresses = NAT_ADDRESSES_MAX;
+	natlab_make(&l, &nat);
+	netns = world_netns(&l.world, l.nat);
+	USERNS_CHECK(nft_remove(netns, NAT_RULES_TABLE, &err) == 0, "%s", err.text);
+	nat.addresses = 2;
+	USERNS_CHECK(topo_nat_change(l.world.topo, l.nat, &change, &err) == -ENOENT, "%s",
+		     err.text);
+	USERNS_CHECK(strstr(err.text, "rules of nft chain prerouting"), "%s", err.text);
+	USERNS_CHECK(nft_remove(netns, NAT_GATE_TABLE, &err) == -ENOENT, "the gate is shut");
+	natlab_done(&l);
+}
+
+Test(nat_change, of_all_that_is_refused_the_first_is_told)
+{
+	userns_test(refused_altogether, NULL, TIMEOUT_MS);
 }
