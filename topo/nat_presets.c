@@ -145,7 +145,7 @@ static const struct nat_preset presets[] = {
 				.timeouts = LINUX_TIMEOUTS,
 			},
 		.source =
-			"RFC 3489, section 5, \"symmetric\"; ports one after another, the predictable kind that RFC 5128, section 3.6 describes",
+			"RFC 3489, section 5, \"symmetric\"; ports one after another, the predictable kind that RFC 5128, sections 3.5 and 3.6 describe",
 		.assumptions = "the range begins at 40000, and ports grow by one; no hairpinning",
 	},
 	{
@@ -213,7 +213,7 @@ static const struct nat_preset presets[] = {
 				.unsolicited = NAT_UNSOLICITED_RST,
 			},
 		.source =
-			"RFC 5128, section 3.4 and RFC 5382, section 4.3: NATs that answer an unsolicited SYN with a reset, against REQ-4; otherwise as linux",
+			"RFC 5128, section 3.4 and RFC 5382, section 4.3: NATs that answer an unsolicited SYN with a reset, against REQ-4; otherwise as linux, but a port that is taken gives way to a random one",
 	},
 	{
 		.nat =
@@ -227,7 +227,7 @@ static const struct nat_preset presets[] = {
 				.timeouts = RFC_TIMEOUTS,
 			},
 		.source =
-			"RFC 5128, section 3.3.1 (hairpinning is not to be relied on): a full-cone NAT that lacks it; otherwise as full-cone",
+			"RFC 5128, section 3.3 (hairpinning is not to be relied on): a full-cone NAT that lacks it; otherwise as full-cone",
 		.assumptions = "as for full-cone",
 	},
 	{
