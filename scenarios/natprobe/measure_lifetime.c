@@ -13,9 +13,10 @@
 
 #include <string.h>
 
-/* Linux takes a flow of datagrams for a stream when it goes on for 2 s both ways. */
-#define STREAM_ROUNDS 3
-#define STREAM_PAUSE  (1100 * NS_PER_MS)
+/* Linux takes a flow of datagrams for a stream when it goes on for 2 s both ways; in
+ * between the shortest timeout there is, a second, must not end it. */
+#define STREAM_ROUNDS 7
+#define STREAM_PAUSE  (400 * NS_PER_MS)
 
 /** struct sleeper - a door in silence, and the question that it waits for the answer to */
 struct sleeper {

@@ -276,7 +276,7 @@ static int open_all(struct reflector *r, struct error *err)
 		if (res < 0)
 			return res;
 	}
-	r->silent = sock_listen_silent(&r->spots[SPOT_SILENT]);
+	r->silent = sock_listen_silent(&r->spots[SPOT_SILENT], &r->filler);
 	if (r->silent < 0)
 		return error_sys(err, -r->silent, "TCP %s",
 				 addr_format(&r->spots[SPOT_SILENT], text));

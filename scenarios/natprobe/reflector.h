@@ -86,7 +86,8 @@ struct later {
  * @wake: no deadline of any table is earlier; it may be too early
  */
 struct reflector {
-	int epoll, signals, silent;
+	int epoll, signals;
+	int silent, filler; /* see sock_listen_silent() */
 	int tcp[SPOT_ANSWERING], udp[SPOT_ANSWERING];
 	struct addr spots[SPOT_COUNT];
 	unsigned conns_max, dials_max;

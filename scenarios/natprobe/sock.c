@@ -6,7 +6,11 @@
 #include <linux/errqueue.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
+
+/* For a connection to oneself. */
+#define FILL_MS 1000
 
 /* Whoever closes it means at once. */
 static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -62,22 +66,6 @@ int sock_deafen(int fd)
 	return 0;
 }
 
-int sock_listen_silent(const struct addr *at)
-{
-	cleanup_close int fd = sock_bind(SOCK_STREAM, at);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	/* Before it listens, so that no SYN is ever answered. */
-	r = sock_deafen(fd);
-	if (r < 0)
-		return r;
-	if (listen(fd, 1) < 0)
-		return -errno;
-	return take_fd(&fd);
-}
-
 int sock_connect(int fd, const struct addr *to)
 {
 	struct sockaddr_storage ss;
@@ -88,6 +76,51 @@ int sock_connect(int fd, const struct addr *to)
 	if (connect(fd, (const struct sockaddr *)&ss, (socklen_t)len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return 0;
+}
+
+/*
+ * A listener whose queue is full drops SYNs as well, and needs no filter. Of the kernels
+ * that let not everybody attach one, this is the way.
+ */
+static int fill(int listener, const struct addr *at, int *ret_filler)
+{
+	cleanup_close int fd = -1;
+	struct pollfd p;
+	int r;
+
+	if (listen(listener, 0) < 0)
+		return -errno;
+	fd = socket(at->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	r = sock_connect(fd, at);
+	if (r < 0)
+		return r;
+	p = (struct pollfd){.fd = fd, .events = POLLOUT};
+	if (poll(&p, 1, FILL_MS) <= 0)
+		return -ETIMEDOUT;
+	r = sock_error(fd);
+	if (r < 0)
+		return r;
+	*ret_filler = take_fd(&fd);
+	return 0;
+}
+
+int sock_listen_silent(const struct addr *at, int *ret_filler)
+{
+	cleanup_close int fd = sock_bind(SOCK_STREAM, at);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	*ret_filler = -1;
+	/* Before it listens, so that no SYN is ever answered. */
+	r = sock_deafen(fd);
+	if (r == 0)
+		r = listen(fd, 1) < 0 ? -errno : 0;
+	else if (r == -EPERM)
+		r = fill(fd, at, ret_filler);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 int sock_connect_from(const struct addr *from, const struct addr *to)

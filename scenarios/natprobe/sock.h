@@ -17,10 +17,11 @@ int sock_deafen(int fd);
 /**
  * sock_listen_silent() - a TCP listener that drops every SYN: whoever connects
  * hears nothing, neither SYN-ACK nor RST
+ * @ret_filler: one more socket to hold on to as long as it is to be silent, or -1
  *
  * Return: it, or -errno.
  */
-int sock_listen_silent(const struct addr *at);
+int sock_listen_silent(const struct addr *at, int *ret_filler);
 /** sock_connect() - begin to connect. Return: 0 begun or done, or -errno. */
 int sock_connect(int fd, const struct addr *to);
 /** sock_connect_from() - sock_bind() and sock_connect(). Return: the socket, or -errno. */

@@ -168,13 +168,13 @@ static void find_timeouts(void *arg)
 
 	(void)arg;
 	lab_build(&nat);
-	(void)lab_sh("ip netns exec nat sysctl -qw net.netfilter.nf_conntrack_udp_timeout=2 "
+	(void)lab_sh("ip netns exec nat sysctl -qw net.netfilter.nf_conntrack_udp_timeout=1 "
 		     "net.netfilter.nf_conntrack_udp_timeout_stream=4 "
 		     "net.netfilter.nf_conntrack_tcp_timeout_established=3 2>&1");
 	(void)lab_reflect();
 	found = lab_probe("--lifetime 5");
 	timeouts = json_object_get(found, "timeouts");
-	expect(timeouts, "udp", "2s");
+	expect(timeouts, "udp", "1s");
 	expect(timeouts, "udp_stream", "4s");
 	expect(timeouts, "tcp_established", "3s");
 	json_decref(found);
