@@ -196,9 +196,9 @@ static const struct nat_preset presets[] = {
 				.limits = {.flows_per_destination = 55000},
 			},
 		.source =
-			"Amazon VPC user guide, NAT gateways: symmetric by its documented lack of endpoint-independent mapping; a flow idle for 350 s is forgotten and its next packet from inside answered with a reset; 55,000 flows at a time to one destination",
+			"Amazon VPC user guide, NAT gateways: a flow idle for 350 s is forgotten and its next packet from inside answered with a reset; 55,000 flows at a time to one destination",
 		.assumptions =
-			"silence towards unsolicited packets, random ports, timeouts other than 350 s",
+			"known from use, not from the guide: that it is symmetric; assumed: silence towards unsolicited packets, random ports, liberal TCP tracking, timeouts other than 350 s",
 	},
 	{
 		.nat =
