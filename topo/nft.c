@@ -52,7 +52,7 @@ int nft_apply(int netns, const struct rules *rules, struct error *err)
 			nft_batch_elements(batch, rules, i);
 	for (size_t i = 0; i < rules->n_rules; i++)
 		nft_batch_rule(batch, rules, i);
-	return nft_batch_send(batch, netns, err);
+	return nft_batch_send(batch, netns, NULL, err);
 }
 
 int nft_remove(int netns, const char *table, struct error *err)
@@ -62,7 +62,7 @@ int nft_remove(int netns, const char *table, struct error *err)
 	if (!batch)
 		return error_sys(err, ENOMEM, "nft table %s", table);
 	nft_batch_no_table(batch, table);
-	return nft_batch_send(batch, netns, err);
+	return nft_batch_send(batch, netns, NULL, err);
 }
 
 static char *read_chain(const struct rules *rules, size_t chain)
@@ -136,7 +136,7 @@ int nft_change(int netns, const struct nft_change *change, struct error *err)
 			nft_batch_rule(batch, to, i);
 	if (change->gate)
 		nft_batch_no_table(batch, change->gate);
-	return nft_batch_send(batch, netns, err);
+	return nft_batch_send(batch, netns, change->late, err);
 }
 
 /* Writes the request for a counter into @buf. */

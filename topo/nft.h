@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+struct nft_late;
+
 /**
  * nft_apply() - load a table into @netns, all of it or nothing
  *
@@ -31,12 +33,15 @@ int nft_remove(int netns, const char *table, struct error *err);
  * @to: the same table as it is to be
  * @forget: all sets are emptied
  * @gate: a table that goes at the same moment; NULL: there is none
+ * @late: takes the socket, so that several changes wait for the kernel together; NULL:
+ *	this one waits for itself
  */
 struct nft_change {
 	const struct rules *from;
 	const struct rules *to;
 	bool forget;
 	const char *gate;
+	struct nft_late *late;
 };
 
 /**

@@ -450,9 +450,9 @@ static int read_answers(struct mnl_socket *nl, const struct nft_batch *batch, st
 	return r;
 }
 
-int nft_batch_send(struct nft_batch *batch, int netns, struct error *err)
+int nft_batch_send(struct nft_batch *batch, int netns, struct nft_late *late, struct error *err)
 {
-	cleanup_with(nft_socket_close) struct mnl_socket *nl = NULL;
+	struct mnl_socket *nl;
 	int r;
 
 	(void)nftnl_batch_end(nftnl_batch_buffer(batch->messages), (uint32_t)batch->n + 1);
@@ -460,9 +460,11 @@ int nft_batch_send(struct nft_batch *batch, int netns, struct error *err)
 	if (batch->failed || !batch->n)
 		return error_sys(err, ENOMEM, "nft rules");
 	r = nft_socket_open(netns, &nl, err);
-	if (!r)
-		r = send_all(nl, batch, err);
+	if (r < 0)
+		return r;
+	r = send_all(nl, batch, err);
 	if (!r)
 		r = read_answers(nl, batch, err);
+	nft_late_add(late, nl);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 struct nft_batch;
+struct nft_late;
 
 /** nft_batch_new() - an empty transaction, or NULL for want of memory. */
 struct nft_batch *nft_batch_new(void);
@@ -44,10 +45,11 @@ void nft_batch_no_rules(struct nft_batch *batch, const char *table, const char *
 
 /**
  * nft_batch_send() - carry it out in @netns
+ * @late: where the socket goes; NULL: nowhere
  *
  * Return: 0, or -errno with the first message that was refused, and the kernel's
  * words, in @err.
  */
-int nft_batch_send(struct nft_batch *batch, int netns, struct error *err);
+int nft_batch_send(struct nft_batch *batch, int netns, struct nft_late *late, struct error *err);
 
 #endif

@@ -43,3 +43,20 @@ int nft_socket_open(int netns, struct mnl_socket **ret_nl, struct error *err)
 	*ret_nl = nl;
 	return 0;
 }
+
+void nft_late_close(struct nft_late *late)
+{
+	while (late->n)
+		(void)mnl_socket_close(late->sockets[--late->n]);
+}
+
+void nft_late_add(struct nft_late *late, struct mnl_socket *nl)
+{
+	if (!late) {
+		(void)mnl_socket_close(nl);
+		return;
+	}
+	if (late->n == NFT_LATE_MAX)
+		nft_late_close(late);
+	late->sockets[late->n++] = nl;
+}

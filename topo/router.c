@@ -37,6 +37,11 @@ struct router *router_new(const struct topo_node *node)
 	return router;
 }
 
+const char *router_name(const struct router *router)
+{
+	return router->node.name;
+}
+
 void router_free(struct router *router)
 {
 	free(router);
@@ -113,11 +118,12 @@ static int shut_gate(int netns, struct error *err)
 }
 
 static int exchange_rules(const struct router *router, int netns, const struct nat *nat,
-			  const struct addr *external, bool forget, struct error *err)
+			  const struct addr *external, bool forget, struct nft_late *late,
+			  struct error *err)
 {
 	cleanup_with(rules_done) struct rules from, to;
 	struct nft_change change = {
-		.from = &from, .to = &to, .forget = forget, .gate = NAT_GATE_TABLE};
+		.from = &from, .to = &to, .forget = forget, .gate = NAT_GATE_TABLE, .late = late};
 
 	make_rules(router, &router->nat, &router->external, &from);
 	make_rules(router, nat, external, &to);
@@ -150,7 +156,7 @@ static int check_change(const struct router *router, const struct nat *nat,
 }
 
 int router_change(struct router *router, int netns, const struct topo_nat_change *change,
-		  struct error *err)
+		  struct nft_late *late, struct error *err)
 {
 	struct addr external = change->external ? *change->external : router->external;
 	struct nat nat = *change->nat;
@@ -164,7 +170,7 @@ int router_change(struct router *router, int netns, const struct topo_nat_change
 	if (r == 0 && change->forget)
 		r = forget_flows(netns, err);
 	if (!r)
-		r = exchange_rules(router, netns, &nat, &external, change->forget, err);
+		r = exchange_rules(router, netns, &nat, &external, change->forget, late, err);
 	if (r < 0) {
 		/* What was stays in force; the error that is told is the first one. */
 		(void)write_sysctls(&router->nat, netns, NULL);

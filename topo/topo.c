@@ -31,6 +31,7 @@
 #include "topo/link.h"
 #include "topo/nat_rules.h"
 #include "topo/nft.h"
+#include "topo/nft_socket.h"
 #include "topo/nl.h"
 #include "topo/ns.h"
 #include "topo/route.h"
@@ -468,7 +469,26 @@ int topo_nat_change(struct topo *topo, size_t node, const struct topo_nat_change
 {
 	struct router *router = router_of(topo, node, err);
 
-	return router ? router_change(router, topo->netns[node], change, err) : -EINVAL;
+	return router ? router_change(router, topo->netns[node], change, NULL, err) : -EINVAL;
+}
+
+int topo_nats_change(struct topo *topo, const struct topo_nat_order *orders, size_t n,
+		     struct error *err)
+{
+	cleanup_with(nft_late_close) struct nft_late late = {0};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++) {
+		size_t node = orders[i].node;
+		struct router *router = router_of(topo, node, err);
+
+		if (!router)
+			return -EINVAL;
+		r = router_change(router, topo->netns[node], &orders[i].change, &late, err);
+		if (r < 0)
+			(void)error_wrap(err, "%s", router_name(router));
+	}
+	return r;
 }
 
 int topo_nat_state(const struct topo *topo, size_t node, struct topo_nat_state *ret_state,

@@ -198,6 +198,23 @@ struct topo_nat_change {
 int topo_nat_change(struct topo *topo, size_t node, const struct topo_nat_change *change,
 		    struct error *err);
 
+/** struct topo_nat_order - what is to become of the NAT that is node @node */
+struct topo_nat_order {
+	size_t node;
+	struct topo_nat_change change;
+};
+
+/**
+ * topo_nats_change() - change several NATs, one after the other
+ *
+ * As topo_nat_change() for each, but the kernel, which takes its time to free what
+ * was replaced, is waited for only once.
+ *
+ * Return: 0, or -errno of the first that failed; those before it are changed.
+ */
+int topo_nats_change(struct topo *topo, const struct topo_nat_order *orders, size_t n,
+		     struct error *err);
+
 /**
  * struct topo_mapping - an entry of a NAT's mapping table
  * @proto: IPPROTO_TCP or IPPROTO_UDP

@@ -332,6 +332,47 @@ Test(nat_change, a_change_that_is_refused_changes_nothing)
 	userns_test(refused, NULL, TIMEOUT_MS);
 }
 
+static void several(void *arg)
+{
+	struct nat nat = natlab_nat(cone(NAT_FILTERING_EIF)), bad = nat;
+	struct topo_nat_order orders[] = {
+		{.change = {.nat = &nat, .forget = true}},
+		{.change = {.nat = &bad}},
+		{.change = {.nat = &nat}},
+	};
+	struct topo_nat_order many[150];
+	struct topo_nat_state state;
+	struct error err = {0};
+	struct natlab l;
+
+	(void)arg;
+	natlab_make(&l, &nat);
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
+		orders[i].node = l.nat;
+	(void)natlab_udp(&l, natlab_socket(&l, l.fn, SOCK_DGRAM, 5000), l.seed, NATLAB_SEED, 80);
+	bad.port_min = 0;
+	USERNS_CHECK(topo_nats_change(l.world.topo, orders, 3, &err) == -EINVAL, "taken");
+	USERNS_CHECK(strncmp(err.text, "nat", 3) == 0, "%s", err.text);
+	/* The first has been carried out. */
+	state = state_of(&l);
+	USERNS_CHECK(!state.n_mappings, "something is remembered");
+	topo_nat_state_done(&state);
+	/* More than the kernel is waited for at once. */
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = orders[0];
+	USERNS_CHECK(topo_nats_change(l.world.topo, many, ARRAY_SIZE(many), &err) == 0, "%s",
+		     err.text);
+	orders[1] = orders[0];
+	orders[2].node = l.seed;
+	USERNS_CHECK(topo_nats_change(l.world.topo, orders, 3, &err) == -EINVAL, "no NAT");
+	natlab_done(&l);
+}
+
+Test(nat_change, several_are_changed_up_to_the_first_that_fails)
+{
+	userns_test(several, NULL, TIMEOUT_MS);
+}
+
 static void states(void *arg)
 {
 	struct nat nat = natlab_nat(cone(NAT_FILTERING_ADF));
