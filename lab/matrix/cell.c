@@ -114,7 +114,9 @@ static int build(struct cell *c, struct error *err)
 		return r;
 	console_init(&c->console, true, false);
 	r = world_init(&c->world, NULL, c->plan, &c->console, NULL, err);
-	return r ? r : world_build(&c->world, err);
+	if (!r)
+		r = world_build(&c->world, err);
+	return r ? r : world_watch(&c->world, err);
 }
 
 /* ---- programs ---- */

@@ -144,6 +144,20 @@ static int start_cluster(struct world *world, struct error *err)
 	return r < 0 ? r : start_functions(world, err);
 }
 
+static int build(struct world *world, struct error *err)
+{
+	int r = world_build(world, err);
+
+	return r || world->plan->checks_nats ? r : world_watch(world, err);
+}
+
+static int check_nats(struct world *world, struct error *err)
+{
+	int r = selfcheck(world, err);
+
+	return r ? r : world_watch(world, err);
+}
+
 static void begin(struct run *run)
 {
 	const struct plan *plan = run->plan;
@@ -155,11 +169,11 @@ static void begin(struct run *run)
 		       plural(plan->n_nodes, "machine", a), plural(plan->n_nats, "NAT", b),
 		       run->result->uids ? ""
 					 : ", without a user namespace: the kernel refuses it");
-	own_step(run, name, "", world_build);
+	own_step(run, name, "", build);
 	if (!run->broken && plan->checks_nats) {
 		(void)snprintf(name, sizeof(name), "%s behave%s as declared",
 			       plural(plan->n_nats, "NAT", b), plan->n_nats > 1 ? "" : "s");
-		own_step(run, "self-check", name, selfcheck);
+		own_step(run, "self-check", name, check_nats);
 	}
 	if (run->broken || plan->seed == PLAN_NONE)
 		return;

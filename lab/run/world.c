@@ -144,7 +144,7 @@ static void on_conntrack(struct ev_loop *loop, struct ev_io *io, int revents)
 	}
 }
 
-static int build_routers(struct world *world, struct error *err)
+int world_watch(struct world *world, struct error *err)
 {
 	for (size_t i = 0; i < world->plan->n_nats; i++) {
 		struct router *router = &world->routers[i];
@@ -266,12 +266,7 @@ int world_build(struct world *world, struct error *err)
 {
 	int r = topo_apply(&world->plan->spec, &world->topo, err);
 
-	/* Machines first: each is a fork, and a fork copies the routers' tables. */
-	if (!r)
-		r = build_machines(world, err);
-	if (!r)
-		r = build_routers(world, err);
-	return r;
+	return r ? r : build_machines(world, err);
 }
 
 void world_close(struct world *world)

@@ -115,8 +115,17 @@ struct world {
  */
 int world_init(struct world *world, struct lab *lab, const struct plan *plan,
 	       struct console *console, struct result *result, struct error *err);
-/** world_build() - the topology, its watches, and all sandboxes. Return: 0, or -errno. */
+/** world_build() - the topology and all sandboxes. Return: 0, or -errno. */
 int world_build(struct world *world, struct error *err);
+/**
+ * world_watch() - watch the NATs' flows from now on
+ *
+ * As late as can be: a fork copies the watches' tables, and the kernel offers every
+ * event of a flow to every watch of the machine.
+ *
+ * Return: 0, or -errno.
+ */
+int world_watch(struct world *world, struct error *err);
 /** world_close() - end all of it, everything that runs included. */
 void world_close(struct world *world);
 
