@@ -5,6 +5,10 @@
  * Reflectors are started first, all of them. When one says that it is ready, the
  * targets that it serves may begin: as many probers run at a time as was asked for,
  * each in one of as many slots. A reflector that ends takes its targets with it.
+ *
+ * On a busy machine an answer may come too late for a prober. So what is not as
+ * declared, or not known as it should be, is measured once more when that is over and
+ * the machine is calm, a few at a time: it takes two to be believed.
  */
 #include "lab/run/natcheck.h"
 
@@ -20,6 +24,8 @@
 #define NATPROBE    SANDBOX_TOOLS "/bin/natprobe"
 #define PATIENCE_NS (30 * NS_PER_S)
 #define ARGS_MAX    16
+#define TRIES	    2
+#define CALM	    4 /* at a time, of those that are tried again */
 
 /** struct mirror - a reflector, running; @child.arg is the check */
 struct mirror {
@@ -42,6 +48,9 @@ struct natcheck {
 	struct natcheck_target *targets;
 	size_t n_targets;
 	size_t next; /* target; all before it have begun */
+	struct natcheck_target **again;
+	size_t n_again, next_again;
+	size_t n_running;
 	size_t left;
 	struct mirror *mirrors;
 	struct slot *slots;
@@ -78,15 +87,36 @@ static void read_verdict(struct slot *slot)
 		(void)error_set(&target->failure, ETIMEDOUT, "natprobe found out nothing");
 }
 
+static bool knows_most(const struct nat_part *part)
+{
+	const struct nat *known = &part->known;
+
+	return known->tcp.mapping && known->tcp.filtering && known->udp.mapping &&
+	       known->udp.filtering;
+}
+
+/* How long mappings live takes too long to be asked twice. */
+static bool wants_another(const struct natcheck *check, const struct natcheck_target *target)
+{
+	return target->tries < TRIES && !check->options.lifetime_s &&
+	       (target->failure.code || target->differences.n || !knows_most(&target->measured));
+}
+
 static void on_prober(struct child *child)
 {
 	struct natcheck *check = child->arg;
 	struct slot *slot = (struct slot *)(void *)child;
+	struct natcheck_target *target = slot->target;
 
 	if (!child->ended)
 		return;
 	read_verdict(slot);
-	finish(check, take_ptr(slot->target));
+	slot->target = NULL;
+	check->n_running--;
+	if (wants_another(check, target))
+		check->again[check->n_again++] = target;
+	else
+		finish(check, target);
 	pump(check);
 }
 
@@ -138,6 +168,9 @@ static int start_prober(struct natcheck *check, struct slot *slot, struct natche
 	(void)memset(slot, 0, sizeof(*slot));
 	slot->target = target;
 	slot->began = clock_now();
+	target->tries++;
+	target->failure = (struct error){0};
+	target->differences.n = 0;
 	slot->child.on_news = on_prober;
 	slot->child.arg = check;
 	return child_start(&slot->child, check->loop, target->netns, words.argv,
@@ -152,24 +185,41 @@ static struct slot *free_slot(struct natcheck *check)
 	return NULL;
 }
 
-/* Begin what can be: in order, so that nobody is forgotten. */
+/* The next one, if one more may be under way now; in order, so that nobody is forgotten. */
+static struct natcheck_target *next_target(struct natcheck *check)
+{
+	struct natcheck_target *target;
+	const struct mirror *mirror;
+
+	if (check->next == check->n_targets) {
+		if (check->next_again == check->n_again || check->n_running >= CALM)
+			return NULL;
+		return check->again[check->next_again++];
+	}
+	target = &check->targets[check->next];
+	mirror = &check->mirrors[target->reflector];
+	if (!mirror->ready && !mirror->child.ended)
+		return NULL;
+	check->next++;
+	return target;
+}
+
 static void pump(struct natcheck *check)
 {
+	struct natcheck_target *target;
 	struct slot *slot;
 
-	while (check->next < check->n_targets && (slot = free_slot(check))) {
-		struct natcheck_target *target = &check->targets[check->next];
+	while ((slot = free_slot(check)) && (target = next_target(check))) {
 		struct mirror *mirror = &check->mirrors[target->reflector];
 
-		if (!mirror->ready && !mirror->child.ended)
-			return;
-		check->next++;
 		if (mirror->child.ended) {
 			(void)child_complaint(&mirror->child, "natprobe", &target->failure);
 			finish(check, target);
 		} else if (start_prober(check, slot, target) < 0) {
 			slot->target = NULL;
 			finish(check, target);
+		} else {
+			check->n_running++;
 		}
 	}
 }
@@ -183,6 +233,7 @@ static void give_up(struct natcheck *check, const struct mirror *mirror)
 		if (!slot->target || &check->mirrors[slot->target->reflector] != mirror)
 			continue;
 		child_end(&slot->child);
+		check->n_running--;
 		(void)child_complaint(&mirror->child, "natprobe", &slot->target->failure);
 		finish(check, take_ptr(slot->target));
 	}
@@ -236,7 +287,8 @@ int natcheck_start(struct ev_loop *loop, const struct natcheck_options *options,
 	};
 	check->mirrors = calloc(n_reflectors + 1, sizeof(*check->mirrors));
 	check->slots = calloc(check->n_slots + 1, sizeof(*check->slots));
-	if (!check->mirrors || !check->slots)
+	check->again = calloc(n_targets + 1, sizeof(*check->again));
+	if (!check->mirrors || !check->slots || !check->again)
 		r = error_sys(err, ENOMEM, "the NATs");
 	for (size_t i = 0; r == 0 && i < n_reflectors; i++)
 		r = start_mirror(check, i, err);
@@ -260,6 +312,7 @@ void natcheck_free(struct natcheck *check)
 		child_end(&check->slots[i].child);
 	for (size_t i = 0; check->mirrors && i < check->n_reflectors; i++)
 		child_end(&check->mirrors[i].child);
+	free(check->again);
 	free(check->slots);
 	free(check->mirrors);
 	free(check);

@@ -25,6 +25,7 @@ struct natcheck_reflector {
  * @second: another address of that host; AF_UNSPEC: it has none
  * @reflector: index of the one on the NAT's public side
  * @done: the rest is known
+ * @tries: how often it was measured; the last one counts
  * @failure: .code is 0, or it could not be measured
  */
 struct natcheck_target {
@@ -34,6 +35,7 @@ struct natcheck_target {
 	struct addr local, second;
 	size_t reflector;
 	bool done;
+	unsigned tries;
 	struct error failure;
 	struct nat_part measured;
 	struct nat_differences differences;

@@ -9,19 +9,58 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Probers mostly wait for what does not come. */
-#define AT_A_TIME   16
+/* Probers mostly wait for what does not come; and one reflector serves so many. */
+#define AT_A_TIME   32
 #define PATIENCE_NS (60 * NS_PER_S)
 #define PER_NAT_NS  (1 * NS_PER_S)
 
-static void drop_check(struct natcheck **check)
+/**
+ * struct checking - all of them
+ * @forgot: for each of @targets, whether its NAT has lost the prober's flows
+ */
+struct checking {
+	struct world *world;
+	struct natcheck *check;
+	struct natcheck_target *targets;
+	struct natcheck_reflector *reflectors;
+	bool *forgot;
+};
+
+static void drop_checking(struct checking *c)
 {
-	natcheck_free(*check);
+	natcheck_free(c->check);
+	free(c->targets);
+	free(c->reflectors);
+	free(c->forgot);
+}
+
+/*
+ * To find a NAT's flows, the kernel looks at all of the machine: they have to go
+ * before those of a thousand NATs are there.
+ */
+static void forget_flows(struct world *world, size_t nat)
+{
+	struct conntrack *watch;
+	struct error err;
+
+	/* What remains goes with all the rest, ignoring. */
+	if (conntrack_open(topo_netns(world->topo, world->plan->nats[nat].topo), &watch, &err) < 0)
+		return;
+	(void)conntrack_flush(watch, &err);
+	conntrack_close(watch);
 }
 
 static bool all_done(void *arg)
 {
-	return natcheck_left(arg) == 0;
+	struct checking *c = arg;
+
+	for (size_t i = 0; i < c->world->plan->n_nats; i++) {
+		if (c->forgot[i] || !c->targets[i].done)
+			continue;
+		c->forgot[i] = true;
+		forget_flows(c->world, i);
+	}
+	return natcheck_left(c->check) == 0;
 }
 
 static void describe(const struct world *world, struct natcheck_target *targets,
@@ -98,46 +137,57 @@ static int lift_limits(struct world *world, struct error *err)
 /* All that they were asked, and that limits were lifted. */
 static int forget(struct world *world, struct error *err)
 {
-	int r = 0;
+	const struct plan *plan = world->plan;
+	cleanup_free struct topo_nat_order *orders = calloc(plan->n_nats, sizeof(*orders));
 
-	for (size_t i = 0; r == 0 && i < world->plan->n_nats; i++) {
-		const struct plan_nat *nat = &world->plan->nats[i];
-		const struct topo_nat_change change = {.nat = &nat->nat, .forget = true};
+	if (!orders)
+		return error_sys(err, ENOMEM, "the NATs");
+	for (size_t i = 0; i < plan->n_nats; i++)
+		orders[i] = (struct topo_nat_order){
+			.node = plan->nats[i].topo,
+			.change = {.nat = &plan->nats[i].nat, .forget = true},
+		};
+	return topo_nats_change(world->topo, orders, plan->n_nats, err);
+}
 
-		r = topo_nat_change(world->topo, nat->topo, &change, err);
-		if (r < 0)
-			(void)error_wrap(err, "%s", nat->name);
-	}
+static int measure(struct checking *c, struct error *err)
+{
+	const struct natcheck_options options = {.quick = true, .at_a_time = AT_A_TIME};
+	const struct plan *plan = c->world->plan;
+	int r = natcheck_start(c->world->loop, &options, c->reflectors, plan->n_reflectors,
+			       c->targets, plan->n_nats, &c->check, err);
+
+	if (r < 0)
+		return r;
+	r = world_wait(c->world, &(struct wait){.done = all_done,
+						.arg = c,
+						.deadline = clock_now() + PATIENCE_NS +
+							    plan->n_nats * PER_NAT_NS});
+	if (r == -ETIMEDOUT)
+		return error_set(err, ETIMEDOUT, "%zu of %zu NATs were not measured in time",
+				 natcheck_left(c->check), plan->n_nats);
 	return r;
 }
 
 int selfcheck(struct world *world, struct error *err)
 {
 	const struct plan *plan = world->plan;
-	const struct natcheck_options options = {.quick = true, .at_a_time = AT_A_TIME};
-	cleanup_free struct natcheck_target *targets = calloc(plan->n_nats, sizeof(*targets));
-	cleanup_free struct natcheck_reflector *reflectors =
-		calloc(plan->n_reflectors, sizeof(*reflectors));
-	cleanup_with(drop_check) struct natcheck *check = NULL;
+	cleanup_with(drop_checking) struct checking c = {
+		.world = world,
+		.targets = calloc(plan->n_nats, sizeof(*c.targets)),
+		.reflectors = calloc(plan->n_reflectors, sizeof(*c.reflectors)),
+		.forgot = calloc(plan->n_nats, sizeof(*c.forgot)),
+	};
 	int r;
 
-	if (!targets || !reflectors)
+	if (!c.targets || !c.reflectors || !c.forgot)
 		return error_sys(err, ENOMEM, "the NATs");
-	describe(world, targets, reflectors);
+	describe(world, c.targets, c.reflectors);
 	r = lift_limits(world, err);
 	if (r == 0)
-		r = natcheck_start(world->loop, &options, reflectors, plan->n_reflectors, targets,
-				   plan->n_nats, &check, err);
+		r = measure(&c, err);
 	if (r == 0)
-		r = world_wait(world, &(struct wait){.done = all_done,
-						     .arg = check,
-						     .deadline = clock_now() + PATIENCE_NS +
-								 plan->n_nats * PER_NAT_NS});
-	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT, "%zu of %zu NATs were not measured in time",
-				 natcheck_left(check), plan->n_nats);
-	if (r == 0)
-		r = judge(world, targets, err);
-	natcheck_free(take_ptr(check));
+		r = judge(world, c.targets, err);
+	natcheck_free(take_ptr(c.check));
 	return r < 0 ? r : forget(world, err);
 }
