@@ -45,7 +45,7 @@ static void print_table(const json_t *nat, const char *title, const char *table,
 		(void)printf("  %-6s", text_of(entry, "proto"));
 		for (size_t k = 0; k < n_keys; k++)
 			(void)printf("  %-21s", text_of(entry, keys[k]));
-		if (expires)
+		if (json_number_value(expires) > 0)
 			(void)printf("  %.1f s", json_number_value(expires));
 		(void)putchar('\n');
 	}

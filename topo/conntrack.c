@@ -197,6 +197,7 @@ static struct flow_report decode(const struct nf_conntrack *ct)
 				.reply_dst = decode_endpoint(ct, &repl_dst),
 			},
 		.has_counters = nfct_attr_is_set(ct, ATTR_ORIG_COUNTER_BYTES) > 0,
+		.has_timeout = nfct_attr_is_set(ct, ATTR_TIMEOUT) > 0,
 		.has_tcp = nfct_attr_is_set(ct, ATTR_TCP_STATE) > 0,
 		.assured = nfct_get_attr_u32(ct, ATTR_STATUS) & IPS_ASSURED,
 	};
@@ -207,6 +208,8 @@ static struct flow_report decode(const struct nf_conntrack *ct)
 		report.flow.packets = nfct_get_attr_u64(ct, ATTR_ORIG_COUNTER_PACKETS);
 		report.flow.reply_packets = nfct_get_attr_u64(ct, ATTR_REPL_COUNTER_PACKETS);
 	}
+	if (report.has_timeout)
+		report.flow.expires_s = nfct_get_attr_u32(ct, ATTR_TIMEOUT);
 	if (report.has_tcp)
 		report.flow.tcp = decode_tcp(nfct_get_attr_u8(ct, ATTR_TCP_STATE));
 	return report;

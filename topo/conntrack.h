@@ -35,6 +35,7 @@ enum conntrack_tcp {
  * @reply_src, @reply_dst: what answers carry: the translated tuple, inverted
  * @bytes, @reply_bytes: per direction; need nf_conntrack_acct=1
  * @packets, @reply_packets: likewise
+ * @expires_s: until it is forgotten, if nothing passes, as last read; 0: unknown
  * @tcp: state now
  * @was_established: the kernel reported it ESTABLISHED, at @established_at
  * @established_at: CLOCK_MONOTONIC ns at which that report was read
@@ -50,6 +51,7 @@ struct conntrack_flow {
 	struct addr reply_src, reply_dst;
 	uint64_t bytes, reply_bytes;
 	uint64_t packets, reply_packets;
+	uint32_t expires_s;
 	enum conntrack_tcp tcp;
 	bool was_established;
 	uint64_t established_at;

@@ -136,6 +136,8 @@ static void update(struct conntrack_flow *flow, const struct flow_report *report
 		flow->packets = said->packets;
 		flow->reply_packets = said->reply_packets;
 	}
+	if (report->has_timeout)
+		flow->expires_s = said->expires_s;
 	if (report->has_tcp)
 		flow->tcp = said->tcp;
 	if (flow->proto != IPPROTO_TCP || flow->was_established)

@@ -22,6 +22,7 @@ enum flow_source {
  * @flow: what it said; @flow.was_established, @flow.established_at, @flow.gone
  *	and @flow.ended_at are the table's to fill
  * @has_counters: it carried counters (dumps and ends do)
+ * @has_timeout: it carried a timeout (ends do not)
  * @has_tcp: it carried a TCP state
  * @assured: the tracker has seen traffic both ways; TCP has this only after
  *	ESTABLISHED
@@ -29,6 +30,7 @@ enum flow_source {
 struct flow_report {
 	struct conntrack_flow flow;
 	bool has_counters;
+	bool has_timeout;
 	bool has_tcp;
 	bool assured;
 };

@@ -86,12 +86,13 @@ static json_t *flows(const struct conntrack *watch)
 		if (flow->gone)
 			continue;
 		(void)json_array_append_new(
-			list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?, s:I, s:I}", "proto",
+			list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:s?, s:I, s:I, s:i}", "proto",
 					proto_name(flow->proto), "src", address(&flow->src), "dst",
 					address(&flow->dst), "reply_src", address(&flow->reply_src),
 					"reply_dst", address(&flow->reply_dst), "state",
 					state_name(flow->tcp), "bytes", (json_int_t)flow->bytes,
-					"reply_bytes", (json_int_t)flow->reply_bytes));
+					"reply_bytes", (json_int_t)flow->reply_bytes, "expires_s",
+					(int)flow->expires_s));
 	}
 	return list;
 }

@@ -112,6 +112,7 @@ static void short_flow(void *arg)
 	USERNS_CHECK(flow->bytes > 5000 && flow->bytes < 6000, "%lu", (unsigned long)flow->bytes);
 	USERNS_CHECK(flow->reply_bytes > 300 && flow->reply_bytes < 1000, "%lu",
 		     (unsigned long)flow->reply_bytes);
+	USERNS_CHECK(flow->expires_s > 0 && flow->expires_s <= 3600, "%u", flow->expires_s);
 
 	/* The end brings the final counters, here by a second watch's flush. */
 	{
