@@ -12,7 +12,7 @@
  *    are spread only when it was given several;
  *  - where no SYN comes in against one that went out, nobody sees what the tracker
  *    would have made of its answer;
- *  - a NAT that is none has a mapping, and nothing else.
+ *  - a NAT that is none has a mapping and a filtering, and nothing else.
  */
 #include "lab/nat_compare.h"
 
@@ -104,7 +104,7 @@ static void compare_behaviour(const struct nat *nat, const char *proto,
 		{"hairpin", proto, nat_hairpin_names, declared->hairpin, measured->hairpin,
 		 known->hairpin},
 	};
-	size_t n = declared->mapping == NAT_MAPPING_NONE ? 1 : ARRAY_SIZE(words);
+	size_t n = declared->mapping == NAT_MAPPING_NONE ? 2 : ARRAY_SIZE(words);
 
 	for (size_t i = 0; i < n; i++)
 		compare_word(&words[i], differences);

@@ -40,8 +40,6 @@ int nat_named_all(struct nat_named **ret_nats)
 	if (!nats)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_presets; i++) {
-		if (!nat_translates(&presets[i].nat))
-			continue;
 		(void)snprintf(nats[n].name, sizeof(nats[n].name), "%s", presets[i].nat.preset);
 		nats[n++].nat = presets[i].nat;
 	}

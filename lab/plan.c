@@ -159,6 +159,8 @@ int plan_make(const struct scenario *scenario, struct plan **ret_plan, struct er
 	plan->checks_nats = scenario->check_nats && plan->n_nats;
 	if (plan->checks_nats)
 		making_checks(&m);
+	else if (scenario->check_public)
+		making_public_check(&m);
 	*ret_plan = take_ptr(plan);
 	return 0;
 }

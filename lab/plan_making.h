@@ -57,6 +57,8 @@ void making_route(struct making *m, size_t link, const struct addr *addr);
 int making_nats(struct making *m, struct error *err);
 /** making_more() - what needs the machines: further addresses, forwards. Return: 0, or -errno. */
 int making_more(struct making *m, struct error *err);
+/** making_public_check() - a reflector on the public side. */
+void making_public_check(struct making *m);
 /** making_checks() - hidden hosts. */
 void making_checks(struct making *m);
 

@@ -246,6 +246,11 @@ static void add_prober(struct making *m, size_t i)
 	(void)making_link(m, i, probe->topo, "eth1", &probe->second, false);
 }
 
+void making_public_check(struct making *m)
+{
+	(void)add_reflector(m, PLAN_NONE);
+}
+
 void making_checks(struct making *m)
 {
 	struct plan *plan = m->plan;

@@ -154,8 +154,9 @@ struct scenario_step {
 struct scenario {
 	char *name;
 	char *description;
-	uint64_t seed;	 /* of every random choice of the run */
-	bool check_nats; /* measure every NAT before the steps */
+	uint64_t seed;	   /* of every random choice of the run */
+	bool check_nats;   /* measure every NAT before the steps */
+	bool check_public; /* be ready to measure a public machine; no key says so */
 	struct scenario_nat *nats;
 	size_t n_nats;
 	struct scenario_node *nodes;

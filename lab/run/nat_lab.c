@@ -2,11 +2,11 @@
 #include "lab/run/nat_lab.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "lab/plan.h"
 #include "lab/run.h"
 #include "lab/run/nat_report.h"
-#include "lab/run/natcheck.h"
+#include "lab/run/survey.h"
+#include "topo/topo.h"
 
 #include <ev.h>
 #include <sched.h>
@@ -15,16 +15,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* A full probe is some threads that wait, and bursts of a hundred flows. */
-#define AT_A_TIME 6
-
-/** struct subject - a NAT and its topology */
-struct subject {
-	struct scenario scenario;
-	struct scenario_nat entry;
-	struct plan *plan;
-	struct topo *topo;
-};
+/* ---- measuring ---- */
 
 /** struct probing - all of them */
 struct probing {
@@ -32,37 +23,9 @@ struct probing {
 	const struct nat_lab_probe *order;
 	struct ev_loop *loop;
 	struct ev_io lab_io;
-	struct subject *subjects;
-	struct natcheck_reflector *reflectors;
-	struct natcheck_target *targets;
-	struct natcheck *check;
+	struct survey_nat *nats;
+	struct survey *survey;
 };
-
-/* ---- one topology ---- */
-
-static int build(struct subject *subject, const struct nat_named *nat, struct error *err)
-{
-	static char name[] = "nat";
-	int r;
-
-	subject->entry = (struct scenario_nat){.name = name, .nat = nat->nat};
-	subject->scenario = (struct scenario){
-		.name = name, .check_nats = true, .nats = &subject->entry, .n_nats = 1};
-	r = plan_make(&subject->scenario, &subject->plan, err);
-	if (r == 0 && !subject->plan->n_nats)
-		r = error_set(err, EINVAL, "nothing is translated");
-	if (r == 0)
-		r = topo_apply(&subject->plan->spec, &subject->topo, err);
-	return r < 0 ? error_wrap(err, "%s", nat->name) : 0;
-}
-
-static void drop_subject(struct subject *subject)
-{
-	topo_free(subject->topo);
-	plan_free(subject->plan);
-}
-
-/* ---- measuring ---- */
 
 static void on_lab(struct ev_loop *loop, struct ev_io *io, int revents)
 {
@@ -74,62 +37,32 @@ static void on_lab(struct ev_loop *loop, struct ev_io *io, int revents)
 	(void)revents;
 }
 
-static void describe(struct probing *p, size_t i)
-{
-	const struct plan *plan = p->subjects[i].plan;
-	const struct plan_probe *probe = &plan->nats[0].probe;
-	const struct plan_reflector *reflector = &plan->reflectors[probe->reflector];
-	struct topo *topo = p->subjects[i].topo;
-
-	p->reflectors[i].netns = topo_netns(topo, reflector->topo);
-	(void)memcpy(p->reflectors[i].addrs, reflector->addrs, sizeof(reflector->addrs));
-	p->targets[i] = (struct natcheck_target){
-		.name = p->order->nats[i].name,
-		.declared = &plan->nats[0].nat,
-		.netns = topo_netns(topo, probe->topo),
-		.local = probe->inside,
-		.second = probe->second,
-		.reflector = i,
-	};
-}
-
 static int begin(struct probing *p, struct error *err)
 {
 	const struct nat_lab_probe *order = p->order;
-	const struct natcheck_options options = {.lifetime_s = order->lifetime_s,
-						 .at_a_time = AT_A_TIME};
-	size_t n = order->n_nats;
-	int r = 0;
 
 	p->loop = ev_loop_new(EVFLAG_AUTO);
-	p->subjects = calloc(n, sizeof(*p->subjects));
-	p->reflectors = calloc(n, sizeof(*p->reflectors));
-	p->targets = calloc(n, sizeof(*p->targets));
-	if (!p->loop || !p->subjects || !p->reflectors || !p->targets)
+	p->nats = calloc(order->n_nats, sizeof(*p->nats));
+	if (!p->loop || !p->nats)
 		return error_sys(err, ENOMEM, "the NATs");
 	ev_io_init(&p->lab_io, on_lab, lab_fd(p->lab), EV_READ);
 	p->lab_io.data = p;
 	ev_io_start(p->loop, &p->lab_io);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = build(&p->subjects[i], &order->nats[i], err);
-		if (r == 0)
-			describe(p, i);
-	}
-	if (r == 0)
-		r = natcheck_start(p->loop, &options, p->reflectors, n, p->targets, n, &p->check,
-				   err);
-	return r;
+	for (size_t i = 0; i < order->n_nats; i++)
+		p->nats[i] = (struct survey_nat){order->nats[i].name, &order->nats[i].nat};
+	return survey_start(p->loop, p->nats, order->n_nats, order->lifetime_s, &p->survey, err);
 }
 
 /* In their order, each as soon as it and all before it are known. */
 static void watch(struct probing *p, struct nat_report *report)
 {
+	const struct natcheck_target *targets = survey_targets(p->survey);
 	size_t next = 0;
 
 	while (next < p->order->n_nats && !lab_ending(p->lab)) {
-		for (; next < p->order->n_nats && p->targets[next].done; next++)
-			nat_report_add(report, &p->targets[next]);
-		nat_report_progress(report, p->order->n_nats - natcheck_left(p->check));
+		for (; next < p->order->n_nats && targets[next].done; next++)
+			nat_report_add(report, &targets[next]);
+		nat_report_progress(report, p->order->n_nats - survey_left(p->survey));
 		if (next < p->order->n_nats)
 			(void)ev_run(p->loop, EVRUN_ONCE);
 	}
@@ -137,14 +70,10 @@ static void watch(struct probing *p, struct nat_report *report)
 
 static void end(struct probing *p)
 {
-	natcheck_free(p->check);
-	for (size_t i = 0; p->subjects && i < p->order->n_nats; i++)
-		drop_subject(&p->subjects[i]);
+	survey_free(p->survey);
 	if (p->loop)
 		ev_loop_destroy(p->loop);
-	free(p->subjects);
-	free(p->reflectors);
-	free(p->targets);
+	free(p->nats);
 }
 
 int nat_lab_probe(struct lab *lab, void *arg)
@@ -170,6 +99,35 @@ int nat_lab_probe(struct lab *lab, void *arg)
 }
 
 /* ---- rules ---- */
+
+/** struct subject - a NAT and its topology */
+struct subject {
+	struct scenario scenario;
+	struct scenario_nat entry;
+	struct plan *plan;
+	struct topo *topo;
+};
+
+static int build(struct subject *subject, const struct nat_named *nat, struct error *err)
+{
+	static char name[] = "nat";
+	int r;
+
+	subject->entry = (struct scenario_nat){.name = name, .nat = nat->nat};
+	subject->scenario = (struct scenario){.name = name, .nats = &subject->entry, .n_nats = 1};
+	r = plan_make(&subject->scenario, &subject->plan, err);
+	if (r == 0 && !subject->plan->n_nats)
+		r = error_set(err, EINVAL, "nothing is translated");
+	if (r == 0)
+		r = topo_apply(&subject->plan->spec, &subject->topo, err);
+	return r < 0 ? error_wrap(err, "%s", nat->name) : 0;
+}
+
+static void drop_subject(struct subject *subject)
+{
+	topo_free(subject->topo);
+	plan_free(subject->plan);
+}
 
 static void __attribute__((noreturn)) list_rules(int netns)
 {

@@ -111,6 +111,10 @@ Test(nat, measures_one)
 	cr_expect_eq(o.code, 0, "%s", o.out);
 	cr_expect(strstr(o.out, "mapping (udp)               adm         adm"), "%s", o.out);
 	cr_expect(strstr(o.out, "adm-eif behaves as declared"), "%s", o.out);
+	COMMAND(&o, helper_path("boxlab"), "nat", "probe", "none");
+	cr_expect_eq(o.code, 0, "%s", o.out);
+	cr_expect(strstr(o.out, "mapping (tcp)               none        none"), "%s", o.out);
+	cr_expect(strstr(o.out, "filtering (udp)             eif         eif"), "%s", o.out);
 }
 
 /* A NAT whose few flows are not enough to ask for all else can't be measured. */
@@ -135,7 +139,8 @@ Test(nat, measures_all)
 
 	COMMAND(&o, helper_path("boxlab"), "nat", "probe", "--all");
 	cr_expect_eq(o.code, 0, "%s", o.out);
-	cr_expect(strstr(o.out, "21 of 21 NATs behave as declared"), "%s", o.out);
+	cr_expect(strstr(o.out, "22 of 22 NATs behave as declared"), "%s", o.out);
+	cr_expect(strstr(o.out, " none\n"), "%s", o.out);
 }
 
 Test(nat, shows_what_a_running_one_remembers)
@@ -179,6 +184,7 @@ Test(nat, shows_what_a_running_one_remembers)
 	cr_expect(strstr(boxlab_text(entry, "remote"), "203.0.113.10"), "%s", o.out);
 	entry = json_array_get(json_object_get(nat, "flows"), 0);
 	cr_expect_str_eq(boxlab_text(entry, "dst"), "203.0.113.10:53");
+	cr_expect_gt(json_integer_value(json_object_get(entry, "expires_s")), 0);
 	json_decref(list);
 	COMMAND(&o, boxlab, "nat", "state", id);
 	cr_expect(strstr(o.out, "a-nat\n  MAPS ") && strstr(o.out, "b-nat\n"), "%s", o.out);
@@ -200,7 +206,7 @@ static const struct {
 	{{"nat", "show", "./no.json"}, "./no.json: No such file"},
 	{{"nat", "probe"}, "usage: boxlab nat probe"},
 	{{"nat", "probe", "--all", "linux"}, "usage: boxlab nat probe"},
-	{{"nat", "probe", "none"}, "none: nothing is translated"},
+	{{"nat", "show", "none", "--nft"}, "none: nothing is translated"},
 	{{"nat", "probe", "--lifetime=x", "linux"}, "\"x\" is not a number from 1 to 7000"},
 };
 

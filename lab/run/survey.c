@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab/run/survey.h"
+
+#include "base/cleanup.h"
+#include "lab/plan.h"
+#include "topo/topo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A full probe is some threads that wait, and bursts of a hundred flows. */
+#define AT_A_TIME 6
+
+/** struct subject - a NAT and its topology */
+struct subject {
+	struct scenario scenario;
+	struct scenario_node host;
+	struct scenario_nat entry;
+	struct plan *plan;
+	struct topo *topo;
+};
+
+struct survey {
+	struct subject *subjects;
+	struct natcheck_reflector *reflectors;
+	struct natcheck_target *targets;
+	size_t n;
+	struct natcheck *check;
+};
+
+/* What translates nothing is no router: then there is a public machine instead. */
+static int build(struct subject *subject, const struct survey_nat *nat, struct error *err)
+{
+	static char name[] = "nat", host[] = "host";
+	bool translates = nat_translates(nat->nat);
+	int r;
+
+	subject->entry = (struct scenario_nat){.name = name, .nat = *nat->nat};
+	subject->host = (struct scenario_node){.name = host, .role = ROLE_HOST, .count = 1};
+	subject->scenario = (struct scenario){
+		.name = name,
+		.check_nats = true,
+		.check_public = true,
+		.nats = &subject->entry,
+		.n_nats = translates ? 1 : 0,
+		.nodes = &subject->host,
+		.n_nodes = translates ? 0 : 1,
+	};
+	r = plan_make(&subject->scenario, &subject->plan, err);
+	if (r == 0)
+		r = topo_apply(&subject->plan->spec, &subject->topo, err);
+	return r < 0 ? error_wrap(err, "%s", nat->name) : 0;
+}
+
+static void describe(struct survey *s, size_t i, const char *name)
+{
+	const struct plan *plan = s->subjects[i].plan;
+	const struct plan_reflector *reflector = &plan->reflectors[0];
+	struct topo *topo = s->subjects[i].topo;
+	struct natcheck_target *target = &s->targets[i];
+
+	s->reflectors[i].netns = topo_netns(topo, reflector->topo);
+	(void)memcpy(s->reflectors[i].addrs, reflector->addrs, sizeof(reflector->addrs));
+	*target = (struct natcheck_target){
+		.name = name, .declared = &s->subjects[i].entry.nat, .reflector = i};
+	if (plan->n_nats) {
+		target->declared = &plan->nats[0].nat;
+		target->netns = topo_netns(topo, plan->nats[0].probe.topo);
+		target->local = plan->nats[0].probe.inside;
+		target->second = plan->nats[0].probe.second;
+	} else {
+		target->netns = topo_netns(topo, plan->nodes[0].topo);
+		target->local = plan->nodes[0].inside;
+	}
+}
+
+static int begin(struct survey *s, struct ev_loop *loop, const struct survey_nat *nats,
+		 unsigned lifetime_s, struct error *err)
+{
+	const struct natcheck_options options = {.lifetime_s = lifetime_s, .at_a_time = AT_A_TIME};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < s->n; i++) {
+		r = build(&s->subjects[i], &nats[i], err);
+		if (r == 0)
+			describe(s, i, nats[i].name);
+	}
+	return r ? r
+		 : natcheck_start(loop, &options, s->reflectors, s->n, s->targets, s->n, &s->check,
+				  err);
+}
+
+int survey_start(struct ev_loop *loop, const struct survey_nat *nats, size_t n,
+		 unsigned lifetime_s, struct survey **ret_survey, struct error *err)
+{
+	struct survey *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return error_sys(err, ENOMEM, "the NATs");
+	s->n = n;
+	s->subjects = calloc(n, sizeof(*s->subjects));
+	s->reflectors = calloc(n, sizeof(*s->reflectors));
+	s->targets = calloc(n, sizeof(*s->targets));
+	if (!s->subjects || !s->reflectors || !s->targets)
+		r = error_sys(err, ENOMEM, "the NATs");
+	else
+		r = begin(s, loop, nats, lifetime_s, err);
+	if (r < 0)
+		survey_free(s);
+	else
+		*ret_survey = s;
+	return r;
+}
+
+const struct natcheck_target *survey_targets(const struct survey *survey)
+{
+	return survey->targets;
+}
+
+size_t survey_left(const struct survey *survey)
+{
+	return natcheck_left(survey->check);
+}
+
+void survey_free(struct survey *s)
+{
+	if (!s)
+		return;
+	natcheck_free(s->check);
+	for (size_t i = 0; s->subjects && i < s->n; i++) {
+		topo_free(s->subjects[i].topo);
+		plan_free(s->subjects[i].plan);
+	}
+	free(s->subjects);
+	free(s->reflectors);
+	free(s->targets);
+	free(s);
+}
