@@ -12,7 +12,7 @@
  *    are spread only when it was given several;
  *  - where no SYN comes in against one that went out, nobody sees what the tracker
  *    would have made of its answer;
- *  - a NAT that is none has a mapping and a filtering, and nothing else.
+ *  - a NAT that is none lets everybody in, and has no other behaviour.
  */
 #include "lab/nat_compare.h"
 
@@ -92,11 +92,13 @@ static void compare_behaviour(const struct nat *nat, const char *proto,
 {
 	bool kept = declared->allocation == NAT_ALLOCATION_PRESERVE;
 	bool alike = may_look_like(nat, declared->allocation, measured->allocation);
+	bool none = declared->mapping == NAT_MAPPING_NONE;
 	const struct word words[] = {
 		{"mapping", proto, nat_mapping_names, declared->mapping, measured->mapping,
 		 known->mapping},
-		{"filtering", proto, nat_filtering_names, declared->filtering, measured->filtering,
-		 known->filtering},
+		{"filtering", proto, nat_filtering_names,
+		 none ? NAT_FILTERING_EIF : declared->filtering, measured->filtering,
+		 known->filtering && (!none || measured->mapping == NAT_MAPPING_NONE)},
 		{"allocation", proto, nat_allocation_names, declared->allocation,
 		 measured->allocation, known->allocation && !alike},
 		{"conflict", proto, nat_conflict_names, declared->conflict, measured->conflict,
@@ -104,7 +106,7 @@ static void compare_behaviour(const struct nat *nat, const char *proto,
 		{"hairpin", proto, nat_hairpin_names, declared->hairpin, measured->hairpin,
 		 known->hairpin},
 	};
-	size_t n = declared->mapping == NAT_MAPPING_NONE ? 2 : ARRAY_SIZE(words);
+	size_t n = none ? 2 : ARRAY_SIZE(words);
 
 	for (size_t i = 0; i < n; i++)
 		compare_word(&words[i], differences);
