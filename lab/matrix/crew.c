@@ -10,6 +10,9 @@
  * goes with it, for its sandboxes end with their control sockets. When pid 1 ends,
  * the kernel ends all of them.
  *
+ * Before any trial every NAT is measured by itself. If one of them is not as declared,
+ * no cell would say what it seems to say, and none is tried.
+ *
  * First every cell is tried once. What came out unexpectedly is tried again when
  * that is over and the machine is calm: few at a time.
  */
@@ -19,6 +22,7 @@
 #include "base/clock.h"
 #include "lab/door.h"
 #include "lab/matrix/cell.h"
+#include "lab/matrix/measure.h"
 #include "lab/run.h"
 
 #include <poll.h>
@@ -252,7 +256,28 @@ static void hear(struct crew *crew)
 	crew->ended |= lab_ending(crew->lab);
 }
 
+static bool hear_all(void *arg)
+{
+	struct crew *crew = arg;
+
+	hear(crew);
+	door_dispatch(crew->door);
+	return crew->ended;
+}
+
 /* ---- the whole ---- */
+
+static int measure(struct crew *crew)
+{
+	const struct measure_watch watch = {
+		.fds = {lab_fd(crew->lab), door_fd(crew->door)}, .hear = hear_all, .arg = crew};
+	struct error err;
+	int r = measure_nats(crew->order->grid, &watch, &err);
+
+	if (r < 0)
+		(void)fprintf(stderr, "boxlab: cannot measure the NATs: %s\n", err.text);
+	return r;
+}
 
 static void show_progress(struct crew *crew)
 {
@@ -326,6 +351,8 @@ int crew_run(struct lab *lab, void *arg)
 	crew = (struct crew){.lab = lab, .order = arg, .signals = -1};
 	r = begin(&crew);
 	if (!r)
+		r = measure(&crew);
+	if (!r && grid_nats(crew.order->grid) == GRID_NATS_AGREE)
 		r = try_all(&crew);
 	door_free(crew.door);
 	if (r < 0)

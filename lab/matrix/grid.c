@@ -236,6 +236,7 @@ void grid_done(struct grid *grid)
 	}
 	for (size_t i = 0; i < grid->n_nats; i++)
 		free(grid->own[i]);
+	free(grid->measured);
 	free(grid->cells);
 	if (grid->shared)
 		(void)munmap(grid->shared, grid->shared_bytes);
@@ -299,6 +300,35 @@ enum cell_status grid_status(const struct grid_cell *cell)
 
 		if (status > worst)
 			worst = status;
+	}
+	return worst;
+}
+
+/* ---- what was measured ---- */
+
+bool grid_needs(const struct grid *grid, size_t nat)
+{
+	for (size_t i = 0; i < grid->n_cells; i++)
+		if (grid->cells[i].from == nat || grid->cells[i].to == nat)
+			return true;
+	return false;
+}
+
+enum grid_nats grid_nats(const struct grid *grid)
+{
+	enum grid_nats worst = GRID_NATS_AGREE;
+
+	for (size_t i = 0; i < grid->n_nats; i++) {
+		const struct grid_measured *m = grid->measured ? &grid->measured[i] : NULL;
+
+		if (!grid_needs(grid, i))
+			continue;
+		if (!m || !m->known)
+			return GRID_NATS_UNKNOWN;
+		if (m->failure.code && worst == GRID_NATS_AGREE)
+			worst = GRID_NATS_FAILED;
+		if (m->differences.n)
+			worst = GRID_NATS_DIFFER;
 	}
 	return worst;
 }

@@ -9,6 +9,7 @@
 #define LAB_MATRIX_GRID_H
 
 #include "base/error.h"
+#include "lab/nat_compare.h"
 #include "lab/proof.h"
 #include "topo/theory.h"
 
@@ -86,7 +87,20 @@ enum cell_status {
 };
 
 /**
+ * struct grid_measured - what was measured of a NAT, before any cell was tried
+ * @known: that was done
+ * @failure: .code is 0, or it could not be done
+ */
+struct grid_measured {
+	bool known;
+	struct error failure;
+	struct nat_part part;
+	struct nat_differences differences;
+};
+
+/**
  * struct grid - see above
+ * @measured: for each of @nats; NULL before
  * @own: those of @nats that are no presets, at the same index
  * @gap_ms: at which to try all cells, or GRID_ANY_GAP
  * @shard, @shards: this is the @shard'th part of @shards, from 1
@@ -94,6 +108,7 @@ enum cell_status {
 struct grid {
 	const struct nat *nats[GRID_NATS_MAX];
 	struct nat *own[GRID_NATS_MAX];
+	struct grid_measured *measured;
 	size_t n_nats;
 	struct grid_technique techniques[GRID_TECHNIQUES_MAX];
 	size_t n_techniques;
@@ -134,6 +149,18 @@ const struct trial *grid_trial(const struct grid_cell *cell, size_t gap);
 bool grid_wants_another(const struct grid_cell *cell, size_t gap, size_t attempts);
 /** grid_status() - see the enum. */
 enum cell_status grid_status(const struct grid_cell *cell);
+
+/** enum grid_nats - what there is to say of the NATs */
+enum grid_nats {
+	GRID_NATS_UNKNOWN, /* not all of those that cells need were measured */
+	GRID_NATS_AGREE,
+	GRID_NATS_FAILED, /* one could not be measured */
+	GRID_NATS_DIFFER, /* one is not as declared: no cell would be worth anything */
+};
+/** grid_needs() - is there a cell with that NAT? */
+bool grid_needs(const struct grid *grid, size_t nat);
+/** grid_nats() - see the enum. */
+enum grid_nats grid_nats(const struct grid *grid);
 
 /** The words of results for each enum. */
 extern const char *const trial_kind_names[];

@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#define REPORT_SCHEMA 1
+#define REPORT_SCHEMA	1
+#define REPORT_NATS_MAX 2048 /* a line that says what is wrong with NATs; more is cut off */
 
 /**
  * struct report - a grid and how it came about
@@ -33,6 +34,11 @@ struct report {
 size_t report_count(const struct grid *grid, enum cell_status status);
 /** report_summary() - "169 cells: 150 agree, ..." on one line. Return: @buf. */
 const char *report_summary(const struct report *report, char *buf, size_t size);
+/**
+ * report_nats() - what was measured of the NATs, a sentence each that is not as
+ * declared; on one line. Return: @buf.
+ */
+const char *report_nats(const struct grid *grid, char *buf, size_t size);
 /** report_cell_of() - the cell of that place in the grid, or NULL when it is not wanted. */
 const struct grid_cell *report_cell_of(const struct grid *grid, size_t technique, size_t from,
 				       size_t to);

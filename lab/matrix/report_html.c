@@ -250,12 +250,14 @@ static void print_list(const struct grid *grid, FILE *out)
 
 void report_html(const struct report *report, FILE *out)
 {
-	char summary[256];
+	char summary[256], nats[REPORT_NATS_MAX];
 
 	(void)fputs(head, out);
 	(void)fputs("<p>", out);
 	say(out, "%s%s.", report_summary(report, summary, sizeof(summary)),
 	    report->ended ? "; the user ended it before all was tried" : "");
+	(void)fputs("</p>\n<p>", out);
+	say(out, "%s.", report_nats(report->grid, nats, sizeof(nats)));
 	(void)fputs("</p>\n", out);
 	(void)fputs(legend, out);
 	for (size_t i = 0; i < report->grid->n_techniques; i++)

@@ -25,6 +25,23 @@ static json_t *behaviour(const struct nat_behaviour *b)
 			 nat_conflict_names[b->conflict], "hairpin", nat_hairpin_names[b->hairpin]);
 }
 
+static json_t *measured(const struct grid *grid, size_t nat)
+{
+	const struct grid_measured *m = grid->measured ? &grid->measured[nat] : NULL;
+
+	return m && m->known && !m->failure.code ? nat_part_json(&m->part) : json_null();
+}
+
+static json_t *differences(const struct grid *grid, size_t nat)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; grid->measured && i < grid->measured[nat].differences.n; i++)
+		(void)json_array_append_new(array,
+					    json_string(grid->measured[nat].differences.text[i]));
+	return array;
+}
+
 static json_t *nats(const struct grid *grid)
 {
 	json_t *array = json_array();
@@ -33,11 +50,13 @@ static json_t *nats(const struct grid *grid)
 		const struct nat *nat = grid->nats[i];
 
 		(void)json_array_append_new(
-			array, json_pack("{s:s, s:o, s:o, s:s, s:s, s:b}", "name", nat->preset,
-					 "tcp", behaviour(&nat->tcp), "udp", behaviour(&nat->udp),
-					 "unsolicited", nat_unsolicited_names[nat->unsolicited],
-					 "tcp_tracking", nat_tcp_tracking_names[nat->tcp_tracking],
-					 "simultaneous_open", nat->simultaneous_open));
+			array,
+			json_pack("{s:s, s:o, s:o, s:s, s:s, s:b, s:o, s:o}", "name", nat->preset,
+				  "tcp", behaviour(&nat->tcp), "udp", behaviour(&nat->udp),
+				  "unsolicited", nat_unsolicited_names[nat->unsolicited],
+				  "tcp_tracking", nat_tcp_tracking_names[nat->tcp_tracking],
+				  "simultaneous_open", nat->simultaneous_open, "measured",
+				  measured(grid, i), "differences", differences(grid, i)));
 	}
 	return array;
 }
@@ -179,7 +198,8 @@ json_t *report_json(const struct report *report)
 	return json_pack("{s:i, s:s, s:o, s:o, s:f, s:i, s:b, s:o, s:i, s:o, s:o, s:o, s:o}",
 			 "schema", REPORT_SCHEMA, "version", BOXER_VERSION, "kernel", kernel(),
 			 "started", started(report), "duration_s", report->duration_s, "uids",
-			 (int)report->uids, "complete", !report->ended, "shard", shard(grid),
+			 (int)report->uids, "complete",
+			 !report->ended && grid_nats(grid) == GRID_NATS_AGREE, "shard", shard(grid),
 			 "deadline_ms", (int)grid->deadline_ms, "nats", nats(grid), "techniques",
 			 techniques(grid), "cells", cells(grid), "summary", summary(grid));
 }

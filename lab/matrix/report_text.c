@@ -52,6 +52,45 @@ const char *report_summary(const struct report *report, char *buf, size_t size)
 	return buf;
 }
 
+static size_t append(char *buf, size_t size, size_t len, const char *nat, const char *text)
+{
+	if (len >= size)
+		return len;
+	return len +
+	       (size_t)snprintf(buf + len, size - len, "%s%s: %s", len ? "; " : "", nat, text);
+}
+
+static size_t count_measured(const struct grid *grid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; grid->measured && i < grid->n_nats; i++)
+		n += grid->measured[i].known;
+	return n;
+}
+
+const char *report_nats(const struct grid *grid, char *buf, size_t size)
+{
+	enum grid_nats status = grid_nats(grid);
+	size_t n = count_measured(grid), len = 0;
+
+	(void)snprintf(buf, size, "the NATs were not measured");
+	if (status == GRID_NATS_AGREE)
+		(void)snprintf(buf, size, "%zu NAT%s behave%s as declared", n, n == 1 ? "" : "s",
+			       n == 1 ? "s" : "");
+	if (status < GRID_NATS_FAILED)
+		return buf;
+	for (size_t i = 0; i < grid->n_nats; i++) {
+		const struct grid_measured *m = &grid->measured[i];
+
+		if (m->failure.code)
+			len = append(buf, size, len, grid->nats[i]->preset, m->failure.text);
+		for (size_t j = 0; j < m->differences.n; j++)
+			len = append(buf, size, len, grid->nats[i]->preset, m->differences.text[j]);
+	}
+	return buf;
+}
+
 const struct grid_cell *report_cell_of(const struct grid *grid, size_t technique, size_t from,
 				       size_t to)
 {
@@ -160,8 +199,9 @@ static void print_odd(const struct grid *grid, FILE *out)
 void report_text(const struct report *report, bool colour, FILE *out)
 {
 	const struct grid *grid = report->grid;
-	char summary[256];
+	char summary[256], nats[REPORT_NATS_MAX];
 
+	(void)fprintf(out, "%s\n", report_nats(grid, nats, sizeof(nats)));
 	(void)fputs("rows connect, columns listen\n\n", out);
 	for (size_t i = 0; i < grid->n_techniques; i++)
 		if (has_cells(grid, i))

@@ -48,8 +48,8 @@ static const char usage[] =
 	"  --json            print matrix.json instead of the table\n"
 	"  --id ID           the lab's name while it runs\n"
 	"\n"
-	"Exit status: 0 as theory says; 1 somewhere not; 2 the command line is wrong;\n"
-	"3 this kernel or this user can't; 130 ended by the user.\n";
+	"Exit status: 0 as theory says; 1 somewhere not, or a NAT is not as declared; 2 the\n"
+	"command line is wrong; 3 this kernel or this user can't; 130 ended by the user.\n";
 
 /** struct order - what the command line asks for */
 struct order {
@@ -266,9 +266,10 @@ static int tell(struct lab *lab, const struct grid *grid, bool ended, void *arg)
 		report_text(&report, wants_colour(), stdout);
 	if (ended)
 		return RUN_ENDED;
-	if (report_count(grid, CELL_DIFFERS))
+	if (grid_nats(grid) == GRID_NATS_DIFFER || report_count(grid, CELL_DIFFERS))
 		return RUN_FAILED;
-	return report_count(grid, CELL_ERROR) ? RUN_UNABLE : RUN_PASSED;
+	return grid_nats(grid) != GRID_NATS_AGREE || report_count(grid, CELL_ERROR) ? RUN_UNABLE
+										    : RUN_PASSED;
 }
 
 /* ---- the whole ---- */

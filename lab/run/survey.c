@@ -90,8 +90,8 @@ static int begin(struct survey *s, struct ev_loop *loop, const struct survey_nat
 				  err);
 }
 
-int survey_start(struct ev_loop *loop, const struct survey_nat *nats, size_t n,
-		 unsigned lifetime_s, struct survey **ret_survey, struct error *err)
+int survey_start(struct ev_loop *loop, const struct survey_nat *nats, size_t n, unsigned lifetime_s,
+		 struct survey **ret_survey, struct error *err)
 {
 	struct survey *s = calloc(1, sizeof(*s));
 	int r;

@@ -23,8 +23,8 @@ struct survey;
  *
  * Return: 0, or -errno; -EINVAL when a NAT can't be planned.
  */
-int survey_start(struct ev_loop *loop, const struct survey_nat *nats, size_t n,
-		 unsigned lifetime_s, struct survey **ret_survey, struct error *err);
+int survey_start(struct ev_loop *loop, const struct survey_nat *nats, size_t n, unsigned lifetime_s,
+		 struct survey **ret_survey, struct error *err);
 /** survey_targets() - what is known of each, in their order; good until survey_free(). */
 const struct natcheck_target *survey_targets(const struct survey *survey);
 /** survey_left() - how many are not done. */

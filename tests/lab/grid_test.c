@@ -399,3 +399,46 @@ Test(report, text_is_plain_in_a_pipe)
 	cr_expect(strstr(text, "27 cells in 1.5 s"));
 	grid_done(&grid);
 }
+
+/* Whoever reads of cells must know whether their NATs were what they seem. */
+Test(report, says_what_was_measured_of_nats)
+{
+	char line[REPORT_NATS_MAX];
+	cleanup_free char *html = NULL;
+	struct grid_measured *m;
+	struct report report;
+	struct grid grid;
+	json_t *document;
+	const json_t *nat;
+
+	make_report(&grid, &report);
+	cr_expect_eq(grid_nats(&grid), GRID_NATS_UNKNOWN);
+	cr_expect_str_eq(report_nats(&grid, line, sizeof(line)), "the NATs were not measured");
+	m = grid.measured = calloc(grid.n_nats, sizeof(*m));
+	cr_assert(m);
+	for (size_t i = 0; i < grid.n_nats; i++)
+		m[i].known = true;
+	cr_expect_eq(grid_nats(&grid), GRID_NATS_AGREE);
+	cr_expect_str_eq(report_nats(&grid, line, sizeof(line)), "3 NATs behave as declared");
+	(void)error_set(&m[0].failure, ETIMEDOUT, "natprobe <found> nothing");
+	cr_expect_eq(grid_nats(&grid), GRID_NATS_FAILED);
+	(void)strcpy(m[2].differences.text[0], "mapping (tcp): declared apdm, measured eim");
+	m[2].differences.n = 1;
+	cr_expect_eq(grid_nats(&grid), GRID_NATS_DIFFER);
+	cr_expect_str_eq(report_nats(&grid, line, sizeof(line)),
+			 "lambda: natprobe <found> nothing; symmetric: mapping (tcp): declared "
+			 "apdm, measured eim");
+	cr_expect_eq(strlen(report_nats(&grid, line, 10)), 9);
+	document = report_json(&report);
+	nat = json_array_get(json_object_get(document, "nats"), 2);
+	cr_expect_eq(json_array_size(json_object_get(nat, "differences")), 1);
+	cr_expect(json_is_object(json_object_get(nat, "measured")));
+	nat = json_array_get(json_object_get(document, "nats"), 0);
+	cr_expect(json_is_null(json_object_get(nat, "measured")));
+	cr_expect(json_is_false(json_object_get(document, "complete")));
+	json_decref(document);
+	html = printed(report_html, &report);
+	expect_well_formed(html);
+	cr_expect(strstr(html, "declared apdm, measured eim"));
+	grid_done(&grid);
+}

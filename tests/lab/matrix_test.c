@@ -99,11 +99,16 @@ static void expect_reason(const json_t *cell, const char *text)
 Test(matrix, agrees_with_theory)
 {
 	static struct use u;
-	const json_t *trial, *proof;
+	const json_t *trial, *proof, *nat;
 
 	use(&u, OPTIONS("--nats", "lambda,linux,symmetric,none"));
 	expect(&u.b.ended, 0, "64 cells in ");
+	expect(&u.b.ended, 0, "4 NATs behave as declared\n");
 	cr_expect_eq(json_array_size(json_object_get(u.matrix, "cells")), 64);
+	nat = json_array_get(json_object_get(u.matrix, "nats"), 3);
+	cr_expect_str_eq(
+		boxlab_text(json_object_get(json_object_get(nat, "measured"), "udp"), "mapping"),
+		"none");
 	trial = trial_of(cell_of(u.matrix, "tcp-parallel", "lambda", "linux"));
 	cr_expect_str_eq(boxlab_text(trial, "result"), "direct");
 	cr_expect_str_eq(boxlab_text(trial, "who_accepted"), "simultaneous");
