@@ -9,6 +9,7 @@
 #include "lab/doctor.h"
 
 #include "base/cleanup.h"
+#include "lab/doctor_rules.h"
 #include "lab/files.h"
 #include "lab/lab.h"
 #include "lab/needs.h"
@@ -21,6 +22,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -226,6 +228,25 @@ static int inside_veth(struct exam *exam, struct doctor_finding *finding, struct
 	return 0;
 }
 
+static int inside_rules(struct exam *exam, struct doctor_finding *finding, struct error *err)
+{
+	unsigned there, missing;
+	char names[DOCTOR_TEXT_MAX / 2];
+	struct error why;
+	int r;
+
+	if (exam->netns < 0)
+		return -ECANCELED;
+	r = doctor_rules_try(exam->netns, &there, &missing, &why);
+	doctor_rules_names(r < 0 ? missing : there, names, sizeof(names));
+	if (r == 0) {
+		say(finding, "%s", names);
+		return 0;
+	}
+	doctor_rules_remedy(missing, finding->remedy, sizeof(finding->remedy));
+	return error_set(err, -r, "refused: %s: %.200s", names, why.text);
+}
+
 static int inside_nat(struct exam *exam, struct doctor_finding *finding, struct error *err)
 {
 	const struct nat_preset *preset = nat_preset_find("lambda");
@@ -277,13 +298,19 @@ static int inside_conntrack(struct exam *exam, struct doctor_finding *finding, s
 static int inside_packet(struct exam *exam, struct doctor_finding *finding, struct error *err)
 {
 	cleanup_close int fd = -1;
+	int on = 1;
 
 	if (exam->netns < 0)
 		return -ECANCELED;
 	fd = ns_socket(exam->netns, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL), err);
 	if (fd < 0)
 		return fd;
-	say(finding, "opened");
+	/* What the two ends of a wire are. */
+	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) < 0)
+		return error_sys(err, errno, "PACKET_VNET_HDR");
+	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0)
+		return error_sys(err, errno, "PACKET_QDISC_BYPASS");
+	say(finding, "opened, with what wires need");
 	return 0;
 }
 
@@ -375,6 +402,7 @@ static const struct check checks[] = {
 	{"lab", "a root of its own", true, "", inside_lab},
 	{"network namespace", "machines", true, "a kernel with CONFIG_NET_NS", inside_netns},
 	{"veth", "links", true, "modprobe veth (CONFIG_VETH)", inside_veth},
+	{"nftables rules", "NATs of every kind, limits", true, "", inside_rules},
 	{"nftables NAT", "NATs", true,
 	 "modprobe nf_tables nft_chain_nat nft_masq nft_ct (CONFIG_NF_TABLES, CONFIG_NFT_NAT)",
 	 inside_nat},
