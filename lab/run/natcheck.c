@@ -95,11 +95,14 @@ static bool knows_most(const struct nat_part *part)
 	       known->udp.filtering;
 }
 
-/* How long mappings live takes too long to be asked twice. */
+/*
+ * How long mappings live takes too long to be asked twice; and a prober that failed had
+ * waited for long.
+ */
 static bool wants_another(const struct natcheck *check, const struct natcheck_target *target)
 {
-	return target->tries < TRIES && !check->options.lifetime_s &&
-	       (target->failure.code || target->differences.n || !knows_most(&target->measured));
+	return target->tries < TRIES && !check->options.lifetime_s && !target->failure.code &&
+	       (target->differences.n || !knows_most(&target->measured));
 }
 
 static void on_prober(struct child *child)
