@@ -116,13 +116,16 @@ static void compare_pool(const struct nat *declared, const struct nat_part *meas
 			 struct nat_differences *differences)
 {
 	const struct nat *seen = &measured->nat;
+	/* One address, again and again, is what a pair looks like from one machine. */
+	bool spread = measured->known.pooling && seen->pooling == NAT_POOLING_ARBITRARY;
 
 	if (measured->known.addresses && seen->addresses > declared->addresses)
 		add(differences, "addresses: declared %u, measured %u", declared->addresses,
 		    seen->addresses);
-	else if (declared->addresses > 1 && seen->pooling == NAT_POOLING_ARBITRARY)
+	else if (declared->addresses > 1)
 		compare_word(&(struct word){"pooling", NULL, nat_pooling_names, declared->pooling,
-					    seen->pooling, measured->known.pooling},
+					    spread ? NAT_POOLING_ARBITRARY : NAT_POOLING_PAIRED,
+					    true},
 			     differences);
 }
 
@@ -134,31 +137,30 @@ static void compare_switch(const char *key, bool declared, bool measured, bool k
 		    measured ? "on" : "off");
 }
 
-/* A prober tries silences that are some way apart. */
 static void compare_timeout(const char *key, uint32_t declared, uint32_t measured, uint32_t known,
-			    struct nat_differences *differences)
+			    uint32_t grain_s, struct nat_differences *differences)
 {
 	uint32_t apart = declared > measured ? declared - measured : measured - declared;
-	uint32_t allowed = declared / 4 > 2 ? declared / 4 : 2;
 
-	if (known && apart > allowed)
+	if (known && apart > grain_s)
 		add(differences, "timeouts.%s: declared %us, measured %us", key, declared,
 		    measured);
 }
 
 static void compare_timeouts(const struct nat *declared, const struct nat_part *measured,
-			     struct nat_differences *differences)
+			     uint32_t grain_s, struct nat_differences *differences)
 {
 	const struct nat_timeouts *d = &declared->timeouts, *m = &measured->nat.timeouts;
 	const struct nat_timeouts *k = &measured->known.timeouts;
 
-	compare_timeout("udp", d->udp, m->udp, k->udp, differences);
-	compare_timeout("udp_stream", d->udp_stream, m->udp_stream, k->udp_stream, differences);
+	compare_timeout("udp", d->udp, m->udp, k->udp, grain_s, differences);
+	compare_timeout("udp_stream", d->udp_stream, m->udp_stream, k->udp_stream, grain_s,
+			differences);
 	compare_timeout("tcp_established", d->tcp_established, m->tcp_established,
-			k->tcp_established, differences);
+			k->tcp_established, grain_s, differences);
 }
 
-void nat_compare(const struct nat *declared, const struct nat_part *measured,
+void nat_compare(const struct nat *declared, const struct nat_part *measured, uint32_t grain_s,
 		 struct nat_differences *ret_differences)
 {
 	const struct nat *seen = &measured->nat, *known = &measured->known;
@@ -181,5 +183,47 @@ void nat_compare(const struct nat *declared, const struct nat_part *measured,
 	compare_switch("simultaneous_open", declared->simultaneous_open, seen->simultaneous_open,
 		       known->simultaneous_open, ret_differences);
 	compare_pool(declared, measured, ret_differences);
-	compare_timeouts(declared, measured, ret_differences);
+	compare_timeouts(declared, measured, grain_s, ret_differences);
+}
+
+static void need(bool needed, unsigned known, const char *name, struct nat_missing *missing)
+{
+	if (needed && !known)
+		missing->text[missing->n++] = name;
+}
+
+/* Of a pool each address is seen too seldom, and two machines may not meet on one. */
+static void need_proto(const struct nat *nat, bool quick, const struct nat_behaviour *declared,
+		       const struct nat_behaviour *known, const char *const names[static 5],
+		       struct nat_missing *missing)
+{
+	bool translates = declared->mapping != NAT_MAPPING_NONE;
+	bool single = translates && nat->addresses == 1;
+	bool kept = declared->allocation == NAT_ALLOCATION_PRESERVE;
+
+	need(true, known->mapping, names[0], missing);
+	need(true, known->filtering, names[1], missing);
+	need(single, known->allocation, names[2], missing);
+	need(single && kept && !quick, known->conflict, names[3], missing);
+	need(translates, known->hairpin, names[4], missing);
+}
+
+void nat_missing(const struct nat *declared, const struct nat_part *measured, bool quick,
+		 struct nat_missing *ret_missing)
+{
+	static const char *const tcp[] = {"mapping (tcp)", "filtering (tcp)", "allocation (tcp)",
+					  "conflict (tcp)", "hairpin (tcp)"};
+	static const char *const udp[] = {"mapping (udp)", "filtering (udp)", "allocation (udp)",
+					  "conflict (udp)", "hairpin (udp)"};
+	const struct nat *known = &measured->known;
+	/* Elsewhere nobody can tell where a SYN would have to be sent. */
+	bool stable = declared->tcp.mapping <= NAT_MAPPING_ADM && declared->addresses == 1;
+
+	ret_missing->n = 0;
+	need_proto(declared, quick, &declared->tcp, &known->tcp, tcp, ret_missing);
+	need_proto(declared, quick, &declared->udp, &known->udp, udp, ret_missing);
+	need(nat_translates(declared), known->unsolicited, "unsolicited", ret_missing);
+	need(stable && !quick, known->simultaneous_open, "simultaneous_open", ret_missing);
+	need(stable && !quick && declared->simultaneous_open, known->tcp_tracking, "tcp_tracking",
+	     ret_missing);
 }

@@ -5,6 +5,7 @@
 #include "lab/run.h"
 #include "lab/scenario_nat_keys.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,7 +54,9 @@ static void add_json(struct nat_report *report, const struct natcheck_target *t)
 		(void)json_array_append_new(differences, json_string(t->differences.text[i]));
 	entry = json_pack("{s:s, s:o, s:o, s:o, s:f}", "name", t->name, "declared",
 			  nat_json(t->declared), "measured",
-			  t->failure.code ? json_null() : nat_part_json(&t->measured),
+			  t->failure.code && t->failure.code != ENODATA
+				  ? json_null()
+				  : nat_part_json(&t->measured),
 			  "differences", differences, "seconds", (double)t->took_ns / NS_PER_S);
 	if (t->failure.code)
 		(void)json_object_set_new(entry, "error", json_string(t->failure.text));

@@ -25,7 +25,8 @@
 #define PATIENCE_NS (30 * NS_PER_S)
 #define ARGS_MAX    16
 #define TRIES	    2
-#define CALM	    4 /* at a time, of those that are tried again */
+#define SILENCES    40 /* that natprobe divides a lifetime into */
+#define CALM	    4  /* at a time, of those that are tried again */
 
 /** struct mirror - a reflector, running; @child.arg is the check */
 struct mirror {
@@ -65,14 +66,23 @@ static void finish(struct natcheck *check, struct natcheck_target *target)
 	check->left--;
 }
 
-static bool knows_nothing(const struct nat_part *part)
+/* What was not measured is not known to be as declared. */
+static void expect_all(struct natcheck_target *target, bool quick)
 {
-	static const struct nat nothing;
+	struct nat_missing missing;
+	struct error *err = &target->failure;
+	size_t len = 0;
 
-	return memcmp(&part->known, &nothing, sizeof(nothing)) == 0;
+	nat_missing(target->declared, &target->measured, quick, &missing);
+	if (!missing.n)
+		return;
+	err->code = ENODATA;
+	for (size_t i = 0; i < missing.n && len < sizeof(err->text); i++)
+		len += (size_t)snprintf(err->text + len, sizeof(err->text) - len, "%s%s",
+					i ? ", " : "not measured: ", missing.text[i]);
 }
 
-static void read_verdict(struct slot *slot)
+static void read_verdict(const struct natcheck_options *options, struct slot *slot)
 {
 	struct natcheck_target *target = slot->target;
 	const struct child *child = &slot->child;
@@ -82,17 +92,10 @@ static void read_verdict(struct slot *slot)
 		(void)child_complaint(child, "natprobe", &target->failure);
 	else if (nat_part_read(child->out.text, child->out.len, "natprobe", &target->measured,
 			       &target->failure) == 0)
-		nat_compare(target->declared, &target->measured, &target->differences);
-	if (!target->failure.code && knows_nothing(&target->measured))
-		(void)error_set(&target->failure, ETIMEDOUT, "natprobe found out nothing");
-}
-
-static bool knows_most(const struct nat_part *part)
-{
-	const struct nat *known = &part->known;
-
-	return known->tcp.mapping && known->tcp.filtering && known->udp.mapping &&
-	       known->udp.filtering;
+		nat_compare(target->declared, &target->measured, 1 + options->lifetime_s / SILENCES,
+			    &target->differences);
+	if (!target->failure.code && !target->differences.n)
+		expect_all(target, options->quick);
 }
 
 /*
@@ -101,8 +104,8 @@ static bool knows_most(const struct nat_part *part)
  */
 static bool wants_another(const struct natcheck *check, const struct natcheck_target *target)
 {
-	return target->tries < TRIES && !check->options.lifetime_s && !target->failure.code &&
-	       (target->differences.n || !knows_most(&target->measured));
+	return target->tries < TRIES && !check->options.lifetime_s &&
+	       (target->differences.n || target->failure.code == ENODATA);
 }
 
 static void on_prober(struct child *child)
@@ -113,7 +116,7 @@ static void on_prober(struct child *child)
 
 	if (!child->ended)
 		return;
-	read_verdict(slot);
+	read_verdict(&check->options, slot);
 	slot->target = NULL;
 	check->n_running--;
 	if (wants_another(check, target))

@@ -98,8 +98,10 @@ static int judge(const struct world *world, const struct natcheck_target *target
 		struct result_nat *nat = &world->result->nats[i];
 
 		if (t->failure.code) {
-			*err = t->failure;
-			return error_wrap(err, "%s can't be measured", t->name);
+			(void)error_set(err, t->failure.code,
+					"%s: %s (\"check_nats: off\" does without)", t->name,
+					t->failure.text);
+			return -t->failure.code;
 		}
 		*nat = (struct result_nat){true, t->measured, t->differences};
 		for (size_t k = 0; k < t->differences.n && len < sizeof(err->text); k++) {

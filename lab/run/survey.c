@@ -36,6 +36,8 @@ static int build(struct subject *subject, const struct survey_nat *nat, struct e
 	int r;
 
 	subject->entry = (struct scenario_nat){.name = name, .nat = *nat->nat};
+	/* They would forbid to ask so much at once. */
+	subject->entry.nat.limits = (struct nat_limits){0};
 	subject->host = (struct scenario_node){.name = host, .role = ROLE_HOST, .count = 1};
 	subject->scenario = (struct scenario){
 		.name = name,
@@ -52,7 +54,7 @@ static int build(struct subject *subject, const struct survey_nat *nat, struct e
 	return r < 0 ? error_wrap(err, "%s", nat->name) : 0;
 }
 
-static void describe(struct survey *s, size_t i, const char *name)
+static void describe(struct survey *s, size_t i, const struct survey_nat *nat)
 {
 	const struct plan *plan = s->subjects[i].plan;
 	const struct plan_reflector *reflector = &plan->reflectors[0];
@@ -61,10 +63,8 @@ static void describe(struct survey *s, size_t i, const char *name)
 
 	s->reflectors[i].netns = topo_netns(topo, reflector->topo);
 	(void)memcpy(s->reflectors[i].addrs, reflector->addrs, sizeof(reflector->addrs));
-	*target = (struct natcheck_target){
-		.name = name, .declared = &s->subjects[i].entry.nat, .reflector = i};
+	*target = (struct natcheck_target){.name = nat->name, .declared = nat->nat, .reflector = i};
 	if (plan->n_nats) {
-		target->declared = &plan->nats[0].nat;
 		target->netns = topo_netns(topo, plan->nats[0].probe.topo);
 		target->local = plan->nats[0].probe.inside;
 		target->second = plan->nats[0].probe.second;
@@ -83,7 +83,7 @@ static int begin(struct survey *s, struct ev_loop *loop, const struct survey_nat
 	for (size_t i = 0; r == 0 && i < s->n; i++) {
 		r = build(&s->subjects[i], &nats[i], err);
 		if (r == 0)
-			describe(s, i, nats[i].name);
+			describe(s, i, &nats[i]);
 	}
 	return r ? r
 		 : natcheck_start(loop, &options, s->reflectors, s->n, s->targets, s->n, &s->check,

@@ -8,6 +8,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#define GRAIN_S 2
+
 static const struct {
 	const char *title;
 	const char *declared; /* beside "linux" */
@@ -54,15 +56,19 @@ static const struct {
 	 "filtering (udp): declared eif, measured apdf\n"},
 	{"a tracker that nobody sees", "{simultaneous_open: off}", "{tcp_tracking: liberal}", ""},
 	{"fewer addresses than there are", "{addresses: 4, pooling: arbitrary}",
-	 "{addresses: 2, pooling: paired}", ""},
+	 "{addresses: 2, pooling: arbitrary}", ""},
+	{"a pool that is not spread", "{addresses: 4, pooling: arbitrary}",
+	 "{addresses: 2, pooling: paired}", "pooling: declared arbitrary, measured paired\n"},
+	{"a pool of which one address is seen", "{addresses: 4, pooling: arbitrary}", "{}",
+	 "pooling: declared arbitrary, measured paired\n"},
 	{"more addresses than there are", "{}", "{addresses: 2, pooling: paired}",
 	 "addresses: declared 1, measured 2\n"},
 	{"a pool that is spread", "{addresses: 4}", "{addresses: 3, pooling: arbitrary}",
 	 "pooling: declared paired, measured arbitrary\n"},
 	{"timeouts by and large", "{timeouts: {udp: 40s, tcp_established: 5s}}",
-	 "{timeouts: {udp: 32s, tcp_established: 4s}}", ""},
-	{"timeouts far from it", "{timeouts: {udp: 40s}}", "{timeouts: {udp: 20s}}",
-	 "timeouts.udp: declared 40s, measured 20s\n"},
+	 "{timeouts: {udp: 38s, tcp_established: 5s}}", ""},
+	{"timeouts far from it", "{timeouts: {udp_stream: 4s}}", "{timeouts: {udp_stream: 1s}}",
+	 "timeouts.udp_stream: declared 4s, measured 1s\n"},
 };
 
 static struct nat_part part_of(const char *text)
@@ -85,7 +91,7 @@ Test(compare, tells_what_differs)
 		char all[1024] = "";
 
 		nat_part_apply(&changed, &declared);
-		nat_compare(&declared, &measured, &differences);
+		nat_compare(&declared, &measured, GRAIN_S, &differences);
 		for (size_t k = 0; k < differences.n; k++) {
 			(void)strcat(all, differences.text[k]);
 			(void)strcat(all, "\n");
@@ -104,8 +110,54 @@ Test(compare, every_preset_is_like_itself)
 		struct nat_differences differences;
 
 		(void)memset(&measured.known, 1, sizeof(measured.known));
-		nat_compare(&presets[i].nat, &measured, &differences);
+		nat_compare(&presets[i].nat, &measured, GRAIN_S, &differences);
 		cr_expect_eq(differences.n, 0, "%s: %s", presets[i].nat.preset,
 			     differences.text[0]);
+	}
+}
+
+/* What a prober said, and what is missing of it. */
+static const struct {
+	const char *declared, *measured;
+	bool quick;
+	const char *missing;
+} gaps[] = {
+	{"{}", "{}", true,
+	 "mapping (tcp)\nfiltering (tcp)\nallocation (tcp)\nhairpin (tcp)\nmapping (udp)\n"
+	 "filtering (udp)\nallocation (udp)\nhairpin (udp)\nunsolicited\n"},
+	{"{}",
+	 "{mapping: eim, filtering: apdf, allocation: preserve, hairpin: off, unsolicited: drop}",
+	 true, ""},
+	{"{}",
+	 "{mapping: eim, filtering: apdf, allocation: preserve, hairpin: off, unsolicited: drop}",
+	 false, "conflict (tcp)\nconflict (udp)\nsimultaneous_open\ntcp_tracking\n"},
+	{"{mapping: apdm, allocation: random}",
+	 "{mapping: apdm, filtering: apdf, allocation: random, hairpin: off, unsolicited: drop}",
+	 false, ""},
+	{"{simultaneous_open: off, allocation: random}",
+	 "{mapping: eim, filtering: apdf, allocation: random, hairpin: off, unsolicited: drop}",
+	 false, "simultaneous_open\n"},
+	{"{addresses: 8}", "{mapping: eim, filtering: apdf, hairpin: off, unsolicited: drop}",
+	 false, ""},
+	{"{mapping: none}", "{mapping: none}", false, "filtering (tcp)\nfiltering (udp)\n"},
+};
+
+Test(compare, tells_what_was_not_measured)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(gaps); i++) {
+		struct nat declared = nat_preset_find("linux")->nat;
+		struct nat_part changed = part_of(gaps[i].declared);
+		struct nat_part measured = part_of(gaps[i].measured);
+		struct nat_missing missing;
+		char all[1024] = "";
+
+		nat_part_apply(&changed, &declared);
+		nat_missing(&declared, &measured, gaps[i].quick, &missing);
+		for (size_t k = 0; k < missing.n; k++) {
+			(void)strcat(all, missing.text[k]);
+			(void)strcat(all, "\n");
+		}
+		cr_expect_str_eq(all, gaps[i].missing, "%s, %s: %s", gaps[i].declared,
+				 gaps[i].measured, all);
 	}
 }
