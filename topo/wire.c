@@ -256,12 +256,29 @@ static struct wire_stats read_stats(struct wires *wires, size_t i)
 	return wires->directions[i].stats;
 }
 
+/* Nothing is passed on: one wire's last frame would be the first one of another. */
+static void restart(struct wires *wires)
+{
+	for (size_t i = 0; i < 2 * wires->n; i++) {
+		for (unsigned int k = 0; k < WIRE_QUEUE_PACKETS; k++)
+			if (recv(wires->socks[i], wires->frame, 1, MSG_DONTWAIT) < 0 &&
+			    errno == EAGAIN)
+				break;
+		while (wires->directions[i].first)
+			drop_first(wires, i);
+		(void)read_stats(wires, i);
+		wires->directions[i].stats = (struct wire_stats){0};
+	}
+}
+
 static struct wire_answer answer(struct wires *wires, const struct wire_request *request)
 {
 	struct wire_answer said = {.serial = request->serial};
 	int i = find(wires, request);
 
-	if (i < 0)
+	if (request->op == WIRE_OP_RESTART)
+		restart(wires);
+	else if (i < 0)
 		said.code = i;
 	else if (request->op == WIRE_OP_SET)
 		said.code = set_spec(wires, (size_t)i, &request->spec);
@@ -441,6 +458,36 @@ int wires_open(int netns, const struct wire *wires, size_t n, uint64_t seed,
 	else
 		*ret_wires = made;
 	return r;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void wires_close_others(const struct wires *wires, int control)
+{
+	size_t n = 2 * wires->n + 3;
+	cleanup_free int *kept = calloc(n, sizeof(*kept));
+	unsigned int from = STDERR_FILENO + 1;
+
+	if (!kept)
+		return;
+	(void)memcpy(kept, wires->socks, 2 * wires->n * sizeof(*kept));
+	kept[n - 3] = wires->epoll;
+	kept[n - 2] = wires->timer;
+	kept[n - 1] = control;
+	qsort(kept, n, sizeof(*kept), compare_fds);
+	for (size_t i = 0; i < n; i++) {
+		if (kept[i] < (int)from)
+			continue;
+		if (kept[i] > (int)from)
+			(void)close_range(from, (unsigned int)kept[i] - 1, 0);
+		from = (unsigned int)kept[i] + 1;
+	}
+	(void)close_range(from, ~0U, 0);
 }
 
 void wires_free(struct wires *wires)

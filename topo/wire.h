@@ -8,7 +8,7 @@
  *	fork;
  *	the child: wires_run() on its end of the pair, then _exit();
  *	the parent: wires_free(), close the child's end, and talk over its own with
- *	wires_set() and wires_stats().
+ *	wires_set(), wires_stats() and wires_restart().
  *
  * The wires are alive as long as that process runs. It ends when the other end of
  * its socket has been closed; should it die before, poll() tells POLLHUP of the
@@ -47,7 +47,7 @@ struct wire {
 };
 
 /**
- * struct wire_stats - of one direction, since the wires were opened
+ * struct wire_stats - of one direction, since the wires were opened or restarted
  * @taken: packets that were given a number: the next one is packet @taken
  * @lost: of those: it was their fate
  * @overflowed: of those: too much was under way
@@ -84,6 +84,11 @@ int wires_open(int netns, const struct wire *wires, size_t n, uint64_t seed,
 /** wires_free() - this process carries them no more; NULL is legal. */
 void wires_free(struct wires *wires);
 /**
+ * wires_close_others() - close every descriptor that is neither the wires' nor
+ * @control nor one of the standard ones; for a child that is nothing but the wires
+ */
+void wires_close_others(const struct wires *wires, int control);
+/**
  * wires_run() - carry the packets of all wires
  * @control: a SOCK_SEQPACKET socket, see above; stays the caller's
  *
@@ -105,5 +110,14 @@ int wires_run(struct wires *wires, int control);
 int wires_set(int control, size_t link, int end, const struct fate_spec *spec);
 /** wires_stats() - of the packets that @end of @link sends. Return: as wires_set(). */
 int wires_stats(int control, size_t link, int end, struct wire_stats *ret_stats);
+/**
+ * wires_restart() - the next packet of every direction of every wire is packet 0 again
+ *
+ * What was sent before is lost, unless it has been passed on; statistics begin anew.
+ * So whatever was sent before, the fates of what follows are those of new wires.
+ *
+ * Return: 0 as soon as it is so, -EPIPE, or -ETIMEDOUT.
+ */
+int wires_restart(int control);
 
 #endif

@@ -69,6 +69,14 @@ int wires_set(int control, size_t link, int end, const struct fate_spec *spec)
 	return ask(control, &request, &answer);
 }
 
+int wires_restart(int control)
+{
+	struct wire_request request = {.op = WIRE_OP_RESTART};
+	struct wire_answer answer = {0};
+
+	return ask(control, &request, &answer);
+}
+
 int wires_stats(int control, size_t link, int end, struct wire_stats *ret_stats)
 {
 	struct wire_request request = {.op = WIRE_OP_STATS, .link = link, .end = end};

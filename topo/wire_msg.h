@@ -12,10 +12,11 @@
 enum wire_op {
 	WIRE_OP_SET = 1,
 	WIRE_OP_STATS,
+	WIRE_OP_RESTART,
 };
 
 /**
- * struct wire_request - see wires_set() and wires_stats()
+ * struct wire_request - see wires_set(), wires_stats() and wires_restart()
  * @serial: comes back in the answer, so that a late one is known
  */
 struct wire_request {

@@ -72,6 +72,7 @@ void pair_run_wires(struct pair *pair)
 		(void)close(pipes[0]);
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 			_exit(1);
+		wires_close_others(wires, pipes[1]);
 		_exit(wires_run(wires, pipes[1]) == 0 ? 0 : 1);
 	}
 	wires_free(wires);

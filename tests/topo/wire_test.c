@@ -8,8 +8,11 @@
 #include "topo/wire_msg.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -311,6 +314,71 @@ static void waits(void *arg)
 Test(wire, sleeps_while_packets_are_under_way)
 {
 	userns_test(waits, NULL, TIMEOUT_MS);
+}
+
+static void restarted(void *arg)
+{
+	static const struct topo_wire wire = {.from = {{.loss_ppm = 500000}, {.loss_ppm = 500000}}};
+	static const struct fate_spec slow = {.delay_ns = 50 * NS_PER_MS};
+	struct pair pair;
+	struct note note;
+	int a, b;
+
+	(void)arg;
+	pair_make(&pair, 1, &wire, 8);
+	check_fates(&pair, 0, &wire.from[0], 100);
+	/* One that is under way, and what may still wait at the other end. */
+	pair_set(&pair, 0, 0, &slow);
+	a = pair_socket(&pair, 0, 0);
+	b = pair_socket(&pair, 0, 1);
+	send_note(a, 1000);
+	pair_wait_taken(&pair, 0, 0, 101);
+	for (uint64_t i = 0; i < BURST; i++)
+		send_note(b, i);
+	pair_set(&pair, 0, 0, &wire.from[0]);
+	USERNS_CHECK(wires_restart(pair.control) == 0, "refused");
+	USERNS_CHECK(pair_stats(&pair, 0, 0).taken == 0, "statistics go on");
+	while (read_note(a, &note))
+		;
+	(void)close(a);
+	(void)close(b);
+	check_fates(&pair, 0, &wire.from[0], 1000);
+	check_fates(&pair, 1, &wire.from[1], 1000);
+	pair_done(&pair);
+}
+
+Test(wire, begins_anew_when_it_is_restarted)
+{
+	userns_test(restarted, NULL, TIMEOUT_MS);
+}
+
+static void own_files(void *arg)
+{
+	enum { N = 3 };
+	static const struct topo_wire wire = {0};
+	struct pair pair;
+	char path[64];
+	size_t n = 0;
+	DIR *dir;
+
+	(void)arg;
+	pair_make(&pair, N, &wire, 5);
+	/* It answers, so it is past closing what is not its own. */
+	(void)pair_stats(&pair, 0, 0);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pair.pid);
+	dir = opendir(path);
+	USERNS_CHECK(dir, "%s: %m", path);
+	for (struct dirent *entry; (entry = readdir(dir));)
+		n += entry->d_name[0] != '.' && atoi(entry->d_name) > STDERR_FILENO;
+	(void)closedir(dir);
+	/* Two sockets each; what waits, what times, and what it is told by. */
+	USERNS_CHECK(n == 2 * N + 3, "%zu", n);
+	pair_done(&pair);
+}
+
+Test(wire, keeps_no_descriptor_but_its_own)
+{
+	userns_test(own_files, NULL, TIMEOUT_MS);
 }
 
 static void set_shorter(void *arg)
