@@ -331,6 +331,7 @@ static int bind_value(struct binder *binder, const struct key *key, const struct
 	case KEY_PORT:
 	case KEY_PORTS:
 	case KEY_DURATION:
+	case KEY_PERCENT:
 	case KEY_ENUM:
 		break;
 	}
@@ -588,6 +589,7 @@ static void free_member(const struct key *key, void *object)
 	case KEY_PORT:
 	case KEY_PORTS:
 	case KEY_DURATION:
+	case KEY_PERCENT:
 	case KEY_ENUM:
 		break;
 	}

@@ -35,6 +35,7 @@ enum key_kind {
 	KEY_PORT,     /* uint16_t: 1 to 65535 */
 	KEY_PORTS,    /* uint16_t, and another one behind it: a range, or a single port */
 	KEY_DURATION, /* any integer: @min to @max ns, counted in @unit */
+	KEY_PERCENT,  /* any integer: @min to @max parts per million, written as 0.5% */
 	KEY_ENUM,     /* any integer: the index of a word, or values[index]; or see @set */
 	KEY_NAMES,    /* char **: 1 to @max names, NULL-terminated; a single one is a list of one */
 	KEY_FILE,     /* char *: a file whose mapping is bound by @keys into the same struct */
@@ -51,7 +52,8 @@ enum key_kind {
  * @kind: see enum key_kind
  * @required: an error when absent
  * @line_labels: KEY_MAP: its keys are free text; else they are DNS labels
- * @min, @max: integers and durations: the range; text: bytes; lists: entries
+ * @min, @max: integers, durations and percentages: the range; text: bytes; lists:
+ *	entries
  * @unit: KEY_DURATION: the member counts these, in ns; 0: 1. Only whole ones are accepted
  * @word, @word_value: KEY_INTEGER: a word and the number that it stands for
  * @words: KEY_ENUM: NULL-terminated. KEY_MAP: the only names allowed; else NULL
@@ -213,6 +215,8 @@ const char *keys_word(const struct key *key, size_t index);
 char *keys_expected(const struct key *key);
 /** keys_format_duration() - "300ms", "2s": in the largest unit that divides it. Return: @buf. */
 const char *keys_format_duration(uint64_t ns, char buf[static KEYS_DURATION_MAX]);
+/** keys_format_percent() - "0.5%", of parts per million. Return: @buf. */
+const char *keys_format_percent(uint64_t ppm, char buf[static KEYS_FORMAT_MAX]);
 /**
  * keys_format() - a member, as a document would say it
  * @key: of a plain number, see keys_is_number()

@@ -89,7 +89,8 @@ bool keys_is_number(const struct key *key)
 	/* What a set() does is not to be seen in any member. */
 	return !key->set &&
 	       (key->kind == KEY_BOOL || key->kind == KEY_INTEGER || key->kind == KEY_PORT ||
-		key->kind == KEY_PORTS || key->kind == KEY_DURATION || key->kind == KEY_ENUM);
+		key->kind == KEY_PORTS || key->kind == KEY_DURATION || key->kind == KEY_PERCENT ||
+		key->kind == KEY_ENUM);
 }
 
 static uint64_t number_of(const struct key *key, const void *object)
@@ -125,6 +126,8 @@ const char *keys_format(const struct key *key, const void *object, char buf[stat
 		(void)snprintf(
 			buf, KEYS_FORMAT_MAX, "%s",
 			keys_format_duration(number * (key->unit ? key->unit : 1), duration));
+	else if (key->kind == KEY_PERCENT)
+		(void)keys_format_percent(number, buf);
 	else if (key->kind == KEY_ENUM)
 		(void)snprintf(buf, KEYS_FORMAT_MAX, "%s", word_of(key, number));
 	else if (key->kind == KEY_BOOL)

@@ -118,6 +118,9 @@ static json_t *schema_of(const struct key *key)
 	case KEY_DURATION:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern",
 				 "^[0-9]+(\\.[0-9]+)?(ns|us|ms|s|min|h)$");
+	case KEY_PERCENT:
+		return json_pack("{s:s, s:s}", "type", "string", "pattern",
+				 "^[0-9]+(\\.[0-9]+)?%$");
 	case KEY_PORTS:
 		return json_pack("{s:[{s:s, s:s}, {s:s, s:i, s:i}]}", "anyOf", "type", "string",
 				 "pattern", "^[1-9][0-9]*(-[1-9][0-9]*)?$", "type", "integer",

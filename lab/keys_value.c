@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PPM_PER_PERCENT 10000U
+
 static const struct unit {
 	const char *name;
 	uint64_t ns;
@@ -32,6 +34,19 @@ const char *keys_format_duration(uint64_t ns, char buf[static KEYS_DURATION_MAX]
 	while (unit->ns > 1 && (ns % unit->ns || !ns))
 		unit++;
 	(void)snprintf(buf, KEYS_DURATION_MAX, "%" PRIu64 "%s", ns / unit->ns, unit->name);
+	return buf;
+}
+
+const char *keys_format_percent(uint64_t ppm, char buf[static KEYS_FORMAT_MAX])
+{
+	size_t len = (size_t)snprintf(buf, KEYS_FORMAT_MAX, "%" PRIu64 ".%04" PRIu64,
+				      ppm / PPM_PER_PERCENT, ppm % PPM_PER_PERCENT);
+
+	while (buf[len - 1] == '0')
+		len--;
+	if (buf[len - 1] == '.')
+		len--;
+	(void)strcpy(buf + len, "%");
 	return buf;
 }
 
@@ -74,8 +89,8 @@ static void print_mapping(const struct keys *keys, FILE *out)
 
 static void print_expected(const struct key *key, FILE *out)
 {
-	char from[KEYS_DURATION_MAX];
-	char to[KEYS_DURATION_MAX];
+	char from[KEYS_FORMAT_MAX];
+	char to[KEYS_FORMAT_MAX];
 
 	switch (key->kind) {
 	case KEY_LINE:
@@ -114,6 +129,11 @@ static void print_expected(const struct key *key, FILE *out)
 			      keys_format_duration((uint64_t)key->min, from),
 			      keys_format_duration((uint64_t)key->max, to),
 			      key->unit > NS_PER_MS ? "" : "300ms, ");
+		break;
+	case KEY_PERCENT:
+		(void)fprintf(out, "a percentage from %s to %s, such as 0.5%%",
+			      keys_format_percent((uint64_t)key->min, from),
+			      keys_format_percent((uint64_t)key->max, to));
 		break;
 	case KEY_ENUM:
 		print_words(key, out);
@@ -213,31 +233,63 @@ static int read_integer(const struct key *key, const char *text, bool plain, int
 	return 0;
 }
 
-/* Digits, perhaps a point and up to six digits more, a unit. */
-static int read_duration(const struct key *key, const char *text, int64_t *ret_value)
+/** struct decimal - @whole + @part / @scale */
+struct decimal {
+	uint64_t whole, part, scale;
+};
+
+/* Digits, perhaps a point and up to six digits more. Return: what follows, or NULL. */
+static const char *read_decimal(const char *text, struct decimal *ret)
 {
-	uint64_t whole = 0;
-	uint64_t part = 0;
-	uint64_t scale = 1;
-	uint64_t ns;
+	struct decimal d = {.scale = 1};
 	size_t digits = strspn(text, "0123456789");
 
 	if (digits == 0 || digits > 18)
-		return -EINVAL;
+		return NULL;
 	for (; digits; digits--)
-		whole = whole * 10 + (uint64_t)(*text++ - '0');
+		d.whole = d.whole * 10 + (uint64_t)(*text++ - '0');
 	if (*text == '.') {
 		digits = strspn(++text, "0123456789");
 		if (digits == 0 || digits > 6)
-			return -EINVAL;
-		for (; digits; digits--, scale *= 10)
-			part = part * 10 + (uint64_t)(*text++ - '0');
+			return NULL;
+		for (; digits; digits--, d.scale *= 10)
+			d.part = d.part * 10 + (uint64_t)(*text++ - '0');
 	}
+	*ret = d;
+	return text;
+}
+
+static int read_percent(const struct key *key, const char *text, int64_t *ret_value)
+{
+	struct decimal d;
+	uint64_t ppm;
+
+	text = read_decimal(text, &d);
+	/* No less than one in a million can be said. */
+	if (!text || strcmp(text, "%") != 0 || d.part * PPM_PER_PERCENT % d.scale)
+		return -EINVAL;
+	if (__builtin_mul_overflow(d.whole, PPM_PER_PERCENT, &ppm) ||
+	    __builtin_add_overflow(ppm, d.part * PPM_PER_PERCENT / d.scale, &ppm) ||
+	    ppm < (uint64_t)key->min || ppm > (uint64_t)key->max)
+		return -EINVAL;
+	*ret_value = (int64_t)ppm;
+	return 0;
+}
+
+/* A number and a unit. */
+static int read_duration(const struct key *key, const char *text, int64_t *ret_value)
+{
+	struct decimal d;
+	uint64_t ns;
+
+	text = read_decimal(text, &d);
+	if (!text)
+		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (strcmp(text, units[i].name) != 0)
 			continue;
-		if (__builtin_mul_overflow(whole, units[i].ns, &ns) ||
-		    __builtin_add_overflow(ns, part * units[i].ns / scale, &ns) ||
+		if (__builtin_mul_overflow(d.whole, units[i].ns, &ns) ||
+		    __builtin_add_overflow(ns, d.part * units[i].ns / d.scale, &ns) ||
 		    ns < (uint64_t)key->min || ns > (uint64_t)key->max ||
 		    (key->unit && ns % key->unit))
 			return -EINVAL;
@@ -326,6 +378,8 @@ static int read_number(const struct key *key, const char *text, bool plain, int6
 		return read_bool(text, plain, ret_value);
 	if (key->kind == KEY_DURATION)
 		return read_duration(key, text, ret_value);
+	if (key->kind == KEY_PERCENT)
+		return read_percent(key, text, ret_value);
 	if (key->kind != KEY_ENUM)
 		return read_integer(key, text, plain, ret_value);
 	r = read_word(key, text, &index);
@@ -361,6 +415,7 @@ int keys_scalar(const struct key *key, const char *text, bool plain, void *membe
 	case KEY_INTEGER:
 	case KEY_PORT:
 	case KEY_DURATION:
+	case KEY_PERCENT:
 	case KEY_ENUM:
 		if (read_number(key, text, plain, &number) < 0)
 			return unexpected(key, text, plain, why);

@@ -10,6 +10,8 @@
 #define FILES_MIN 1024
 
 #define FILES_PER_NAT	  2
+#define FILES_PER_WIRE	  2
+#define FILES_OF_WIRES	  5 /* their namespace; what they wait by and time; and who steers them */
 #define FILES_PER_SANDBOX 2
 #define FILES_PER_MEMBER  3 /* four, if it has a guest */
 #define FILES_PER_PROGRAM 3
@@ -45,6 +47,16 @@ static void add_steps(const struct scenario *scenario, struct needs *needs)
 	needs->n[NEED_PROCESSES] += processes;
 }
 
+/* One process carries all; for a moment, what it holds is open in pid 1. */
+static void add_wires(const struct plan *plan, struct needs *needs)
+{
+	if (!plan->n_wires)
+		return;
+	needs->n[NEED_FILES] += FILES_OF_WIRES + plan->n_wires * FILES_PER_WIRE;
+	needs->n[NEED_PROCESSES]++;
+	needs->n[NEED_NET_NS]++;
+}
+
 struct needs plan_needs(const struct plan *plan)
 {
 	struct needs needs = {
@@ -61,6 +73,7 @@ struct needs plan_needs(const struct plan *plan)
 	for (enum need need = NEED_MNT_NS; need < NEEDS; need++)
 		needs.n[need] = 1 + plan->n_nodes;
 	add_members(plan, &needs);
+	add_wires(plan, &needs);
 	add_steps(plan->scenario, &needs);
 	if (needs.n[NEED_FILES] < FILES_MIN)
 		needs.n[NEED_FILES] = FILES_MIN;

@@ -80,6 +80,7 @@ static int add_node(struct making *m, const struct scenario_node *from, unsigned
 				 ? node->inside
 				 : plan->nats[plan_outermost(plan, node->nat)].external;
 	node->link = making_link(m, node->nat, node->topo, "eth0", &node->inside, true);
+	making_wire(m, node->name, node->link, from->link);
 	return 0;
 }
 
@@ -117,16 +118,18 @@ static int allocate(struct making *m, struct error *err)
 	/* A prober behind each, and a reflector on the inside of each, and a public one. */
 	n_hidden = 2 * n_nats + 1;
 	n_links = n_nats + n_nodes + 4 * n_nats + 2;
+	plan->spec.seed = scenario->seed;
 	plan->nodes = calloc(n_nodes + 1, sizeof(*plan->nodes));
 	plan->nats = calloc(n_nats + 1, sizeof(*plan->nats));
 	plan->reflectors = calloc(n_nats + 1, sizeof(*plan->reflectors));
+	plan->wires = calloc(n_nats + n_nodes + 1, sizeof(*plan->wires));
 	plan->spec.nodes = calloc(1 + n_nats + n_nodes + n_hidden, sizeof(*plan->spec.nodes));
 	plan->spec.links = calloc(n_links, sizeof(*plan->spec.links));
 	plan->spec.routes =
 		calloc(2 * n_links + TOPO_OTHERS_MAX * n_nats, sizeof(*plan->spec.routes));
 	m->lans = calloc(n_nats + 1, sizeof(*m->lans));
 	m->shared = calloc(scenario->n_nats + 1, sizeof(*m->shared));
-	if (!plan->nodes || !plan->nats || !plan->reflectors || !plan->spec.nodes ||
+	if (!plan->nodes || !plan->nats || !plan->reflectors || !plan->wires || !plan->spec.nodes ||
 	    !plan->spec.links || !plan->spec.routes || !m->lans || !m->shared)
 		return -ENOMEM;
 	return 0;
@@ -172,6 +175,7 @@ void plan_free(struct plan *plan)
 	free(plan->nodes);
 	free(plan->nats);
 	free(plan->reflectors);
+	free(plan->wires);
 	free(plan->spec.nodes);
 	free(plan->spec.links);
 	free(plan->spec.routes);
@@ -191,6 +195,14 @@ const struct plan_nat *plan_find_nat(const struct plan *plan, const char *name)
 	for (size_t i = 0; i < plan->n_nats; i++)
 		if (strcmp(plan->nats[i].name, name) == 0)
 			return &plan->nats[i];
+	return NULL;
+}
+
+const struct plan_wire *plan_find_wire(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->n_wires; i++)
+		if (strcmp(plan->wires[i].name, name) == 0)
+			return &plan->wires[i];
 	return NULL;
 }
 

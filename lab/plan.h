@@ -97,10 +97,22 @@ struct plan_node {
 };
 
 /**
+ * struct plan_wire - a link that is a wire
+ * @name: of the machine or the NAT whose link it is
+ * @link: its index in plan.spec.links, where its declaration is; with plan.spec.seed and
+ *	the direction it is what the fates of its packets depend on
+ */
+struct plan_wire {
+	const char *name;
+	size_t link;
+};
+
+/**
  * struct plan - what will be built
  * @seed: index of the seed in @nodes, or PLAN_NONE
  * @n_functions: nodes with ROLE_FUNCTION
  * @internet: index of the public side in @spec.nodes
+ * @wires: in the order of their links: those of NATs, then those of machines
  * @checks_nats: NATs are measured before the steps
  */
 struct plan {
@@ -111,6 +123,8 @@ struct plan {
 	size_t n_nats;
 	struct plan_reflector *reflectors;
 	size_t n_reflectors;
+	struct plan_wire *wires;
+	size_t n_wires;
 	bool checks_nats;
 	size_t seed;
 	size_t n_functions;
@@ -126,10 +140,14 @@ void plan_free(struct plan *plan);
 const struct plan_node *plan_find(const struct plan *plan, const char *name);
 /** plan_find_nat() - the NAT of that name, or NULL. */
 const struct plan_nat *plan_find_nat(const struct plan *plan, const char *name);
+/** plan_find_wire() - the wire of the machine or NAT of that name, or NULL. */
+const struct plan_wire *plan_find_wire(const struct plan *plan, const char *name);
 /** plan_outermost() - of the NATs in front of NAT @nat, it included: the last; of PLAN_NONE: none. */
 size_t plan_outermost(const struct plan *plan, size_t nat);
 /** plan_print_change() - "reboot, set limits.table 1": what becomes of a NAT. */
 void plan_print_change(const struct scenario_nat_change *change, FILE *out);
+/** plan_print_wire() - "loss 100%, down.delay 1s": what @given marks of @wire; NULL: all that is. */
+void plan_print_wire(const struct topo_wire *wire, const struct topo_wire *given, FILE *out);
 /** plan_print() - for people: nodes, addresses, NATs, steps. */
 void plan_print(const struct plan *plan, FILE *out);
 /** plan_print_json() - the same for programs. */

@@ -167,6 +167,51 @@ static json_t *changes(const struct scenario_step *step)
 	return list;
 }
 
+static json_t *fates(const struct fate_spec *spec)
+{
+	return json_pack("{s:I, s:I, s:I}", "delay_ns", (json_int_t)spec->delay_ns, "jitter_ns",
+			 (json_int_t)spec->jitter_ns, "loss_ppm", (json_int_t)spec->loss_ppm);
+}
+
+/* Only what @change says. */
+static json_t *changed(const struct scenario_wire_change *change, enum scenario_way way)
+{
+	const struct fate_spec *given = &change->given.from[way];
+	json_t *way_json = fates(&change->wire.from[way]);
+
+	if (!given->delay_ns)
+		(void)json_object_del(way_json, "delay_ns");
+	if (!given->jitter_ns)
+		(void)json_object_del(way_json, "jitter_ns");
+	if (!given->loss_ppm)
+		(void)json_object_del(way_json, "loss_ppm");
+	return way_json;
+}
+
+static json_t *wire_changes(const struct scenario_step *step)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < step->n_wires; i++) {
+		const struct scenario_wire_change *c = &step->wires[i];
+
+		(void)json_array_append_new(list, json_pack("{s:s, s:b, s:I, s:o, s:o}", "change",
+							    c->name, "keep", c->keep, "at_ns",
+							    (json_int_t)c->after_ns, "up",
+							    changed(c, SCENARIO_UP), "down",
+							    changed(c, SCENARIO_DOWN)));
+	}
+	return list;
+}
+
+static json_t *wire(const struct plan *plan, const struct plan_wire *wire)
+{
+	const struct fate_spec *from = plan->spec.links[wire->link].wire->from;
+
+	return json_pack("{s:s, s:I, s:o, s:o}", "node", wire->name, "link", (json_int_t)wire->link,
+			 "up", fates(&from[SCENARIO_UP]), "down", fates(&from[SCENARIO_DOWN]));
+}
+
 static json_t *step(const struct scenario_step *step)
 {
 	json_t *expect =
@@ -174,12 +219,12 @@ static json_t *step(const struct scenario_step *step)
 			  scenario_path_words[step->path], "dropped_by", step->dropped_by);
 
 	return json_pack(
-		"{s:s, s:b, s:o, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name,
-		"links", step->links, "listening", listening(step), "nat", changes(step), "boxer",
-		step->boxer, "timeout_ns", (json_int_t)step->timeout_ns, "serve",
-		programs(step->serve, step->n_serve), "run", programs(step->run, step->n_run),
-		"values", values(step->values, step->n_values), "moved",
-		moved(step->moved, step->n_moved), "expect", expect);
+		"{s:s, s:b, s:o, s:o, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name,
+		"links", step->links, "listening", listening(step), "nat", changes(step), "wire",
+		wire_changes(step), "boxer", step->boxer, "timeout_ns",
+		(json_int_t)step->timeout_ns, "serve", programs(step->serve, step->n_serve), "run",
+		programs(step->run, step->n_run), "values", values(step->values, step->n_values),
+		"moved", moved(step->moved, step->n_moved), "expect", expect);
 }
 
 int plan_print_json(const struct plan *plan, FILE *out)
@@ -187,6 +232,7 @@ int plan_print_json(const struct plan *plan, FILE *out)
 	const struct scenario *scenario = plan->scenario;
 	json_t *nodes = json_array();
 	json_t *nats = json_array();
+	json_t *wires = json_array();
 	json_t *steps = json_array();
 	json_t *root;
 	int r;
@@ -195,12 +241,15 @@ int plan_print_json(const struct plan *plan, FILE *out)
 		(void)json_array_append_new(nodes, node(plan, &plan->nodes[i]));
 	for (size_t i = 0; i < plan->n_nats; i++)
 		(void)json_array_append_new(nats, nat(plan, &plan->nats[i]));
+	for (size_t i = 0; i < plan->n_wires; i++)
+		(void)json_array_append_new(wires, wire(plan, &plan->wires[i]));
 	for (size_t i = 0; i < scenario->n_steps; i++)
 		(void)json_array_append_new(steps, step(&scenario->steps[i]));
-	root = json_pack("{s:s, s:s, s:s?, s:I, s:o, s:o, s:o, s:o}", "schema", "boxlab-plan-1",
-			 "scenario", scenario->name, "description", scenario->description, "seed",
-			 (json_int_t)scenario->seed, "nodes", nodes, "nats", nats, "topology",
-			 topology(&plan->spec), "steps", steps);
+	root = json_pack("{s:s, s:s, s:s?, s:I, s:o, s:o, s:o, s:o, s:o}", "schema",
+			 "boxlab-plan-1", "scenario", scenario->name, "description",
+			 scenario->description, "seed", (json_int_t)scenario->seed, "nodes", nodes,
+			 "nats", nats, "wires", wires, "topology", topology(&plan->spec), "steps",
+			 steps);
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF ? -EIO : 0;

@@ -132,6 +132,16 @@ size_t making_link(struct making *m, size_t nat, size_t node, const char *ifname
 	return n;
 }
 
+void making_wire(struct making *m, const char *name, size_t link, const struct scenario_link *from)
+{
+	struct plan *plan = m->plan;
+
+	if (!from)
+		return;
+	plan->spec.links[link].wire = &from->wire;
+	plan->wires[plan->n_wires++] = (struct plan_wire){.name = name, .link = link};
+}
+
 void making_route(struct making *m, size_t link, const struct addr *addr)
 {
 	const struct topo_end *ends = m->plan->spec.links[link].ends;

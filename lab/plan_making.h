@@ -50,6 +50,8 @@ struct addr making_hidden(size_t nat, unsigned i);
  */
 size_t making_link(struct making *m, size_t nat, size_t node, const char *ifname,
 		   const struct addr *addr, bool is_default);
+/** making_wire() - make a wire of @link, if @from says so; @name is kept; NULL is legal. */
+void making_wire(struct making *m, const char *name, size_t link, const struct scenario_link *from);
 /** making_route() - @addr is to be reached over that link too. */
 void making_route(struct making *m, size_t link, const struct addr *addr);
 

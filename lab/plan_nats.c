@@ -66,6 +66,7 @@ int making_nats(struct making *m, struct error *err)
 		node->external = nat->external;
 		nat->wan_link =
 			making_link(m, nat->upstream, nat->topo, node->wan, &nat->external, true);
+		making_wire(m, nat->name, nat->wan_link, nat->from->link);
 	}
 	return r;
 }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "lab/scenario_keys.h"
+#include "lab/scenario_link_keys.h"
 #include "lab/scenario_nat_keys.h"
 
 #include <inttypes.h>
@@ -31,10 +32,11 @@ static void print_head(const struct plan *plan, FILE *out)
 
 		(void)fprintf(out, ": %.*s", len, scenario->description);
 	}
-	(void)fprintf(out,
-		      "\nnodes %zu, functions %zu, NATs %zu, links %zu; random seed %" PRIu64 "\n",
-		      plan->n_nodes, plan->n_functions, plan->n_nats, plan->n_nats + plan->n_nodes,
-		      scenario->seed);
+	(void)fprintf(out, "\nnodes %zu, functions %zu, NATs %zu, links %zu", plan->n_nodes,
+		      plan->n_functions, plan->n_nats, plan->n_nats + plan->n_nodes);
+	if (plan->n_wires)
+		(void)fprintf(out, ", wires %zu", plan->n_wires);
+	(void)fprintf(out, "; random seed %" PRIu64 "\n", scenario->seed);
 }
 
 /* As a shell would take it. */
@@ -191,6 +193,50 @@ static void print_nats(const struct plan *plan, FILE *out)
 		print_nat(plan, &plan->nats[i], name, preset, out);
 }
 
+/* One direction: what @given marks, or all that is not as of a plain link. */
+static void print_way(const struct fate_spec *spec, const struct fate_spec *given, FILE *out)
+{
+	static const struct fate_spec none;
+
+	if (given)
+		keys_print_marked(&scenario_direction_keys, spec, given, out);
+	else if (!keys_differences(&scenario_direction_keys, spec, &none, out))
+		(void)fputs("nothing", out);
+}
+
+void plan_print_wire(const struct topo_wire *wire, const struct topo_wire *given, FILE *out)
+{
+	const struct scenario_link link = {.wire = *wire};
+	const struct scenario_link marks = {.wire = given ? *given : *wire};
+
+	/* What holds for both directions is said once. */
+	if (memcmp(&link.wire.from[0], &link.wire.from[1], sizeof(link.wire.from[0])) == 0 &&
+	    memcmp(&marks.wire.from[0], &marks.wire.from[1], sizeof(marks.wire.from[0])) == 0)
+		print_way(&wire->from[0], given ? &given->from[0] : NULL, out);
+	else if (given)
+		keys_print_marked(&scenario_link_keys, &link, &marks, out);
+	else
+		keys_differences(&scenario_link_keys, &link, &(struct scenario_link){0}, out);
+}
+
+static void print_wires(const struct plan *plan, FILE *out)
+{
+	int name = sizeof("WIRE") - 1;
+
+	if (!plan->n_wires)
+		return;
+	for (size_t i = 0; i < plan->n_wires; i++)
+		name = wider(name, plan->wires[i].name);
+	(void)fprintf(out, "\n%-*s  LINK  BEFALLS ITS PACKETS\n", name, "WIRE");
+	for (size_t i = 0; i < plan->n_wires; i++) {
+		const struct plan_wire *wire = &plan->wires[i];
+
+		(void)fprintf(out, "%-*s  %4zu  ", name, wire->name, wire->link);
+		plan_print_wire(plan->spec.links[wire->link].wire, NULL, out);
+		(void)fputc('\n', out);
+	}
+}
+
 static void print_program(const char *verb, const struct scenario_program *program, int width,
 			  FILE *out)
 {
@@ -236,15 +282,31 @@ void plan_print_change(const struct scenario_nat_change *change, FILE *out)
 	}
 }
 
-static void print_change(const struct scenario_nat_change *change, FILE *out)
+static void print_when(uint64_t after_ns, bool keep, FILE *out)
 {
 	char after[KEYS_DURATION_MAX];
 
-	(void)fprintf(out, "    change  %s: ", change->nat);
-	plan_print_change(change, out);
-	if (change->after_ns)
-		(void)fprintf(out, "  (after %s)", keys_format_duration(change->after_ns, after));
-	(void)fprintf(out, "%s\n", change->keep ? "  (kept)" : "");
+	if (after_ns)
+		(void)fprintf(out, "  (after %s)", keys_format_duration(after_ns, after));
+	(void)fprintf(out, "%s\n", keep ? "  (kept)" : "");
+}
+
+static void print_changes(const struct scenario_step *step, FILE *out)
+{
+	for (size_t i = 0; i < step->n_changes; i++) {
+		const struct scenario_nat_change *change = &step->changes[i];
+
+		(void)fprintf(out, "    change  %s: ", change->nat);
+		plan_print_change(change, out);
+		print_when(change->after_ns, change->keep, out);
+	}
+	for (size_t i = 0; i < step->n_wires; i++) {
+		const struct scenario_wire_change *change = &step->wires[i];
+
+		(void)fprintf(out, "    wire    %s: ", change->name);
+		plan_print_wire(&change->wire, &change->given, out);
+		print_when(change->after_ns, change->keep, out);
+	}
 }
 
 static void print_step(const struct scenario_step *step, size_t number, FILE *out)
@@ -264,8 +326,7 @@ static void print_step(const struct scenario_step *step, size_t number, FILE *ou
 	for (size_t i = 0; i < step->n_listening; i++)
 		(void)fprintf(out, "    await   %s listens on port %u\n", step->listening[i].node,
 			      step->listening[i].port);
-	for (size_t i = 0; i < step->n_changes; i++)
-		print_change(&step->changes[i], out);
+	print_changes(step, out);
 	for (size_t i = 0; i < step->n_serve; i++)
 		print_program("serve", &step->serve[i], width, out);
 	for (size_t i = 0; i < step->n_run; i++)
@@ -287,6 +348,7 @@ void plan_print(const struct plan *plan, FILE *out)
 	print_head(plan, out);
 	print_nodes(plan, out);
 	print_nats(plan, out);
+	print_wires(plan, out);
 	if (plan->scenario->n_steps)
 		(void)fputs("\nSTEPS\n", out);
 	for (size_t i = 0; i < plan->scenario->n_steps; i++)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "lab/scenario_check.h"
 #include "lab/scenario_keys.h"
+#include "lab/scenario_link_keys.h"
 #include "lab/scenario_nat_keys.h"
 
 #include <errno.h>
@@ -37,6 +38,12 @@ static void note_changes(struct scenario_step *step, const struct keys_places *p
 			continue;
 		keys_mark(&scenario_declaration_keys, places, change->set, &given);
 		change->given = given.nat;
+	}
+	for (size_t i = 0; i < step->n_wires; i++) {
+		struct scenario_wire_change given = {0};
+
+		keys_mark(&scenario_wire_keys, places, &step->wires[i], &given);
+		step->wires[i].given = given.wire;
 	}
 }
 
@@ -97,10 +104,10 @@ int scenario_nat_read(const char *text, size_t len, const char *file, struct nat
 		r = keys_bind(&scenario_nat_keys, root, &source, &nat, &places);
 	if (r < 0)
 		return r;
-	if (nat.behind || nat.n_forwards || nat.one_to_one)
+	if (nat.behind || nat.n_forwards || nat.one_to_one || nat.link)
 		source_error(&source, nat.at,
-			     "a NAT by itself knows no others: no 'behind', 'forwards' or "
-			     "'one_to_one'");
+			     "a NAT by itself knows no others: no 'behind', 'forwards', "
+			     "'one_to_one' or 'link'");
 	else if (!source_failed(&source) && nat_check(&nat.nat, &why) < 0)
 		source_error(&source, nat.at, "%s", why.text);
 	if (source_failed(&source))

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "topo/nat.h"
+#include "topo/topo.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,18 @@ enum scenario_role {
 	ROLE_HOST,     /* a plain machine; public unless behind a NAT */
 };
 
+/** enum scenario_way - the directions of a link; a machine or a NAT is its link's second end */
+enum scenario_way {
+	SCENARIO_DOWN, /* what comes to it */
+	SCENARIO_UP,   /* what it sends */
+};
+
+/** struct scenario_link - a link that is a wire; wire.from is indexed by enum scenario_way */
+struct scenario_link {
+	struct where at;
+	struct topo_wire wire;
+};
+
 /** struct scenario_forward - a static forward of a NAT */
 struct scenario_forward {
 	struct where at;
@@ -48,11 +61,12 @@ struct scenario_forward {
 /** struct scenario_nat - a NAT as the scenario declares it */
 struct scenario_nat {
 	struct where at;
-	char *name;	   /* key in "nats"; NULL for a node's own */
-	char *from;	   /* the file that declares it, as written, or NULL */
-	char *behind;	   /* the name of the NAT in front of it, or NULL */
-	char **one_to_one; /* names of nodes, NULL-terminated, or NULL */
-	struct nat nat;	   /* forwards and statics not filled: see @forwards, @one_to_one */
+	char *name;		    /* key in "nats"; NULL for a node's own */
+	char *from;		    /* the file that declares it, as written, or NULL */
+	char *behind;		    /* the name of the NAT in front of it, or NULL */
+	char **one_to_one;	    /* names of nodes, NULL-terminated, or NULL */
+	struct scenario_link *link; /* to its public side; NULL: no wire */
+	struct nat nat; /* forwards and statics not filled: see @forwards, @one_to_one */
 	struct scenario_forward *forwards;
 	size_t n_forwards;
 };
@@ -62,12 +76,13 @@ struct scenario_node {
 	struct where at;
 	char *name;
 	enum scenario_role role;
-	unsigned count;		  /* 1 when the key is absent: then the node is called @name;
+	unsigned count;		    /* 1 when the key is absent: then the node is called @name;
 				   * else @name0 .. */
-	bool counted;		  /* "count" was given */
-	struct scenario_nat *nat; /* each function's own; NULL: none or @behind */
-	char *behind;		  /* the name of a shared NAT, or NULL */
-	char **run;		  /* the guest started at once by `boxer run`, NULL-terminated,
+	bool counted;		    /* "count" was given */
+	struct scenario_nat *nat;   /* each function's own; NULL: none or @behind */
+	char *behind;		    /* the name of a shared NAT, or NULL */
+	struct scenario_link *link; /* to its NAT or the public side; NULL: no wire */
+	char **run;		    /* the guest started at once by `boxer run`, NULL-terminated,
 				   * or NULL: `boxer node` */
 	unsigned wait; /* members that guest waits for; 0: all functions of the scenario */
 };
@@ -125,6 +140,21 @@ struct scenario_nat_change {
 	bool keep;	   /* it is not undone at the step's end */
 };
 
+/**
+ * struct scenario_wire_change - a wire that is changed while a step runs
+ * @name: of the machine or the NAT whose link it is: "fn0"
+ *
+ * What is not said of @wire is 0 in @given; each byte of what is said is 1 there.
+ */
+struct scenario_wire_change {
+	struct where at;
+	char *name;
+	struct topo_wire wire;
+	struct topo_wire given;
+	uint64_t after_ns; /* as of a NAT */
+	bool keep;
+};
+
 /** struct scenario_step - one step; what it does not use is NULL or 0 */
 struct scenario_step {
 	struct where at;
@@ -134,6 +164,8 @@ struct scenario_step {
 	uint64_t timeout_ns;
 	struct scenario_nat_change *changes; /* of NATs, in this order */
 	size_t n_changes;
+	struct scenario_wire_change *wires; /* that are changed, in this order */
+	size_t n_wires;
 	struct scenario_program *listening; /* programs that run already; .node and .port */
 	size_t n_listening;
 	struct scenario_program *serve;

@@ -24,7 +24,7 @@ static const struct scenario_node *find_entry(const struct check *check, const c
 	return NULL;
 }
 
-static void complain_unknown_node(struct check *check, const char *name, struct where where)
+void check_unknown(struct check *check, const char *name, struct where where, bool nats)
 {
 	const struct scenario_node *entry = find_entry(check, name);
 	struct keys_near near = keys_near(name);
@@ -38,10 +38,10 @@ static void complain_unknown_node(struct check *check, const char *name, struct 
 		return;
 	}
 	for (size_t i = 0; i < check->names.n && !source_is_full(check->source); i++)
-		if (!check->names.name[i].is_nat)
+		if (nats || !check->names.name[i].is_nat)
 			keys_near_offer(&near, check->names.name[i].name);
-	source_error(check->source, where, "there is no node %s%s", quoted,
-		     keys_near_hint(&near, hint));
+	source_error(check->source, where, "there is no %s %s%s", nats ? "node or NAT" : "node",
+		     quoted, keys_near_hint(&near, hint));
 }
 
 const struct scenario_name *check_resolve(struct check *check, char *const *member,
@@ -58,7 +58,7 @@ const struct scenario_name *check_resolve(struct check *check, char *const *memb
 	if (name)
 		source_error(check->source, where, "'%s' is a NAT, not a node", *member);
 	else
-		complain_unknown_node(check, *member, where);
+		check_unknown(check, *member, where, false);
 	return NULL;
 }
 
@@ -93,6 +93,7 @@ static void check_node(struct check *check, const struct scenario_node *node)
 	else if ((node->nat || node->behind) && node->role == ROLE_SEED)
 		source_error(check->source, check_at(check, nat, node->at),
 			     "the seed is public, it cannot be behind a NAT");
+	check_link(check, node->link);
 	if (!check_refused(check, &node->role))
 		check_guest(check, node);
 }
@@ -176,10 +177,21 @@ static void check_without_run(struct check *check, const struct scenario_step *s
 				     "%s: the step has no 'run' to take it from", about_run[i].key);
 	if (!check_given(check, &step->serve) && !check_given(check, &step->links) &&
 	    !check_given(check, &step->listening) && !check_given(check, &step->changes) &&
-	    !source_complained_at(check->source, step->at))
-		source_error(
-			check->source, step->at,
-			"the step does nothing; it needs 'links', 'listening', 'nat', 'serve' or 'run'");
+	    !check_given(check, &step->wires) && !source_complained_at(check->source, step->at))
+		source_error(check->source, step->at,
+			     "the step does nothing; it needs 'links', 'listening', 'nat', 'wire', "
+			     "'serve' or 'run'");
+}
+
+void check_after(struct check *check, const struct scenario_step *step, const uint64_t *member,
+		 struct where otherwise)
+{
+	struct where where = check_at(check, member, otherwise);
+
+	if (*member && !check_given(check, &step->run))
+		source_error(check->source, where, "at: the step has no 'run' to count from");
+	else if (*member >= step->timeout_ns)
+		source_error(check->source, where, "at: the step has failed by then");
 }
 
 static void check_step(struct check *check, const struct scenario_step *step)
@@ -198,6 +210,8 @@ static void check_step(struct check *check, const struct scenario_step *step)
 			     "links: there are no two functions to link");
 	for (size_t i = 0; i < step->n_changes; i++)
 		check_change(check, step, &step->changes[i]);
+	for (size_t i = 0; i < step->n_wires; i++)
+		check_wire(check, step, &step->wires[i]);
 	for (size_t i = 0; i < step->n_listening; i++)
 		(void)check_resolve(check, &step->listening[i].node, step->listening[i].at);
 	for (size_t i = 0; i < step->n_serve; i++) {

@@ -130,6 +130,9 @@ static void check_nat(struct check *check, const struct scenario_nat *nat,
 {
 	check_behaviour(check, nat);
 	check_depth(check, nat);
+	check_link(check, nat->link);
+	if (!nat_translates(&nat->nat) && nat->link)
+		source_error(check->source, nat->link->at, "mapping: none, so there is no link");
 	if (!nat_translates(&nat->nat) && (nat->n_forwards || nat->one_to_one)) {
 		source_error(check->source, nat->at,
 			     "mapping: none, so there is nothing to forward");
@@ -297,7 +300,6 @@ void check_change(struct check *check, const struct scenario_step *step,
 		  const struct scenario_nat_change *change)
 {
 	const struct scenario_nat *nat = changed_nat(check, change);
-	struct where after = check_at(check, &change->after_ns, change->at);
 	bool lasting = change->rebind || change->set;
 
 	if (!lasting && !change->reboot)
@@ -307,10 +309,7 @@ void check_change(struct check *check, const struct scenario_step *step,
 		source_error(
 			check->source, check_at(check, &change->keep, change->at),
 			"keep: what was forgotten stays so; only 'rebind' and 'set' are undone");
-	if (change->after_ns && !check_given(check, &step->run))
-		source_error(check->source, after, "at: the step has no 'run' to count from");
-	else if (change->after_ns >= step->timeout_ns)
-		source_error(check->source, after, "at: the step has failed by then");
+	check_after(check, step, &change->after_ns, change->at);
 	if (nat && lasting)
 		check_set(check, step, change, nat);
 }

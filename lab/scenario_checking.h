@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interface between the parts of one pass of checks: scenario_check.c, which has
- * the nodes and the steps, and scenario_check_nat.c. Nothing else includes it.
+ * the nodes and the steps, scenario_check_nat.c and scenario_check_wire.c. Nothing
+ * else includes it.
  */
 #ifndef LAB_SCENARIO_CHECKING_H
 #define LAB_SCENARIO_CHECKING_H
@@ -51,6 +52,16 @@ static inline bool check_refused(const struct check *check, const void *member)
  * not known. */
 const struct scenario_name *check_resolve(struct check *check, char *const *member,
 					  struct where otherwise);
+/** check_unknown() - complain that no machine, nor NAT if @nats, has that name. */
+void check_unknown(struct check *check, const char *name, struct where where, bool nats);
+/** check_after() - can a change of @step come as late as @member says? */
+void check_after(struct check *check, const struct scenario_step *step, const uint64_t *member,
+		 struct where otherwise);
+/** check_link() - can a wire be so? NULL is legal. */
+void check_link(struct check *check, const struct scenario_link *link);
+/** check_wire() - is there that wire, and can it be changed so? */
+void check_wire(struct check *check, const struct scenario_step *step,
+		const struct scenario_wire_change *change);
 /** check_change() - is there that NAT, and can it be changed so? */
 void check_change(struct check *check, const struct scenario_step *step,
 		  const struct scenario_nat_change *change);

@@ -2,6 +2,7 @@
 #include "lab/scenario_keys.h"
 
 #include "base/clock.h"
+#include "lab/scenario_link_keys.h"
 #include "lab/scenario_nat_keys.h"
 
 #define CPUS_MAX 1024
@@ -49,6 +50,14 @@ static const struct key node_rows[] = {
 		.absent = "none",
 		KEY_MEMBER(struct scenario_node, behind),
 		.doc = "A NAT of `nats`, in front of all of them. Excludes `nat`.",
+	},
+	{
+		.name = "link",
+		.kind = KEY_OWN,
+		.absent = "neither delays nor loses anything",
+		.keys = &scenario_link_keys,
+		KEY_MEMBER(struct scenario_node, link),
+		.doc = "The link of each of them, to its NAT or to the public side, as a wire.",
 	},
 	{
 		.name = "run",
@@ -288,16 +297,7 @@ static const struct key change_rows[] = {
 		.doc = "How it behaves from now on. Flows and mappings that there are go on as "
 		       "far as they can.",
 	},
-	{
-		.name = "at",
-		.kind = KEY_DURATION,
-		.max = 24 * 3600 * (int64_t)NS_PER_S,
-		.initial = "0ns",
-		.absent = "before any program of the step is started",
-		KEY_MEMBER(struct scenario_nat_change, after_ns),
-		.doc = "How long after the programs of `run` were started. Should they end "
-		       "earlier, it does not happen.",
-	},
+	SCENARIO_AT_ROW(struct scenario_nat_change),
 	{
 		.name = "keep",
 		.kind = KEY_BOOL,
@@ -359,6 +359,16 @@ static const struct key step_rows[] = {
 		.keys = &change_keys,
 		KEY_ARRAY(struct scenario_step, changes),
 		.doc = "NATs that are changed, in this order.",
+	},
+	{
+		.name = "wire",
+		.kind = KEY_ONE_OR_LIST,
+		.min = 1,
+		.max = 64,
+		.absent = "none",
+		.keys = &scenario_wire_keys,
+		KEY_ARRAY(struct scenario_step, wires),
+		.doc = "Links that are changed, in this order, behind the NATs.",
 	},
 	{
 		.name = "boxer",

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "lab/scenario_keys.h"
+#include "lab/scenario_link_keys.h"
 
 #include <netinet/in.h>
 
@@ -210,7 +211,7 @@ static const struct keys limit_keys = {
 	}
 
 /* Where those begin that say how a NAT behaves, whatever scenario it is in. */
-#define FIRST_DECLARED 5
+#define FIRST_DECLARED 6
 
 static const struct key nat_rows[] = {
 	{
@@ -243,6 +244,14 @@ static const struct key nat_rows[] = {
 		KEY_MEMBER(struct scenario_nat, behind),
 		.doc = "A NAT of `nats` that this one is behind, as one at home is behind its "
 		       "carrier's.",
+	},
+	{
+		.name = "link",
+		.kind = KEY_OWN,
+		.absent = "neither delays nor loses anything",
+		.keys = &scenario_link_keys,
+		KEY_MEMBER(struct scenario_nat, link),
+		.doc = "Its link to its public side, as a wire.",
 	},
 	{
 		.name = "forwards",

@@ -179,7 +179,7 @@ static const struct refused refused[] = {
 		   "  b: {}\n",
 	 "t.yaml:4:39: this NAT has only its own node behind it, leave out 'to'\n"},
 	{"a step that does nothing", STEP "  - {name: a}\n",
-	 "t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'nat', 'serve' or 'run'\n"},
+	 "t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'nat', 'wire', 'serve' or 'run'\n"},
 	{"two steps of one name",
 	 STEP "  - {name: a, links: all}\n"
 	      "  - {links: all, name: a}\n",
