@@ -18,7 +18,8 @@ struct result *result_new(const struct plan *plan, uint64_t now)
 	(void)clock_gettime(CLOCK_REALTIME, &result->started);
 	result->steps = calloc(plan->scenario->n_steps + RESULT_OWN_STEPS, sizeof(*result->steps));
 	result->nats = calloc(plan->n_nats + 1, sizeof(*result->nats));
-	if (!result->steps || !result->nats) {
+	result->wires = calloc(plan->n_wires + 1, sizeof(*result->wires));
+	if (!result->steps || !result->nats || !result->wires) {
 		result_free(result);
 		return NULL;
 	}
@@ -38,6 +39,7 @@ void result_free(struct result *result)
 	free(result->files);
 	free(result->faults);
 	free(result->nats);
+	free(result->wires);
 	free(result->steps);
 	free(result->paths);
 	free(result);

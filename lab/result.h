@@ -13,6 +13,7 @@
 #include "lab/nat_compare.h"
 #include "lab/plan.h"
 #include "lab/proof.h"
+#include "topo/wire.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -87,15 +88,15 @@ struct result_path {
 };
 
 /**
- * struct result_fault - a NAT that was changed
+ * struct result_fault - a NAT or a wire that was changed
  * @step: index of that step in struct result
- * @nat: its name
+ * @nat, @wire: the name of the one that was; the other is NULL
  * @what: in words
  * @at_ns, @undone_ns: since the run began; 0: it did not come to that
  */
 struct result_fault {
 	size_t step;
-	const char *nat;
+	const char *nat, *wire;
 	char what[RESULT_DETAIL_MAX];
 	uint64_t at_ns, undone_ns;
 };
@@ -111,6 +112,16 @@ struct result_nat {
 };
 
 /**
+ * struct result_wire - what became of the packets of a wire
+ * @is_counted: else nobody could say
+ * @stats: indexed by enum scenario_way
+ */
+struct result_wire {
+	bool is_counted;
+	struct wire_stats stats[2];
+};
+
+/**
  * struct result - the whole run
  * @plan: what was built
  * @id: the lab's; empty when there was none
@@ -119,7 +130,7 @@ struct result_nat {
  * @started: by the wall clock, for people
  * @uids: how many uids are mapped in the lab; 0 when there was none
  * @steps: room for the scenario's and RESULT_OWN_STEPS more
- * @nats: parallel to plan.nats
+ * @nats, @wires: parallel to plan.nats and plan.wires
  * @files: names in the result directory
  */
 struct result {
@@ -137,6 +148,7 @@ struct result {
 	struct result_fault *faults;
 	size_t n_faults;
 	struct result_nat *nats;
+	struct result_wire *wires;
 	char **files;
 	size_t n_files;
 };

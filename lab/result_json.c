@@ -149,6 +149,58 @@ static json_t *nats(const struct result *result, bool *lost)
 	return array;
 }
 
+static json_t *fates(const struct fate_spec *spec, bool *lost)
+{
+	json_t *object = json_object();
+
+	put(object, "delay_s", json_real((double)spec->delay_ns / NS_PER_S), lost);
+	put(object, "jitter_s", json_real((double)spec->jitter_ns / NS_PER_S), lost);
+	put(object, "loss", json_real((double)spec->loss_ppm / FATE_CERTAIN_PPM), lost);
+	return object;
+}
+
+static json_t *packets(const struct wire_stats *stats, bool *lost)
+{
+	json_t *object = json_object();
+
+	put(object, "taken", bytes(stats->taken), lost);
+	put(object, "lost", bytes(stats->lost), lost);
+	put(object, "overflowed", bytes(stats->overflowed), lost);
+	put(object, "refused", bytes(stats->refused), lost);
+	put(object, "queued", bytes(stats->queued), lost);
+	put(object, "passed", bytes(stats->passed), lost);
+	put(object, "passed_bytes", bytes(stats->passed_bytes), lost);
+	put(object, "missed", bytes(stats->missed), lost);
+	return object;
+}
+
+static json_t *wires(const struct result *result, bool *lost)
+{
+	static const char *const ways[] = {[SCENARIO_DOWN] = "down", [SCENARIO_UP] = "up"};
+	const struct plan *plan = result->plan;
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < plan->n_wires; i++) {
+		const struct plan_wire *from = &plan->wires[i];
+		const struct result_wire *w = &result->wires[i];
+		json_t *wire = json_object();
+
+		put(wire, "node", text(from->name), lost);
+		put(wire, "link", json_integer((json_int_t)from->link), lost);
+		for (int way = SCENARIO_UP; way >= SCENARIO_DOWN; way--) {
+			json_t *one = json_object();
+
+			put(one, "declared",
+			    fates(&plan->spec.links[from->link].wire->from[way], lost), lost);
+			put(one, "packets",
+			    w->is_counted ? packets(&w->stats[way], lost) : json_null(), lost);
+			put(wire, ways[way], one, lost);
+		}
+		append(array, wire, lost);
+	}
+	return array;
+}
+
 static json_t *values(const struct result_step *step, bool *lost)
 {
 	json_t *object = json_object();
@@ -273,7 +325,8 @@ static json_t *faults(const struct result *result, bool *lost)
 		json_t *fault = json_object();
 
 		put(fault, "step", text(result->steps[f->step].name), lost);
-		put(fault, "nat", text(f->nat), lost);
+		put(fault, "nat", f->nat ? text(f->nat) : json_null(), lost);
+		put(fault, "wire", f->wire ? text(f->wire) : json_null(), lost);
 		put(fault, "what", text(f->what), lost);
 		put(fault, "at_s", f->at_ns ? seconds(f->at_ns) : json_null(), lost);
 		put(fault, "undone_s", f->undone_ns ? seconds(f->undone_ns) : json_null(), lost);
@@ -313,6 +366,7 @@ json_t *result_json(const struct result *result)
 	put(object, "sysctls", sysctls(result, &lost), &lost);
 	put(object, "steps", steps(result, &lost), &lost);
 	put(object, "nats", nats(result, &lost), &lost);
+	put(object, "wires", wires(result, &lost), &lost);
 	put(object, "paths", paths(result, &lost), &lost);
 	put(object, "faults", faults(result, &lost), &lost);
 	put(object, "files", files(result, &lost), &lost);

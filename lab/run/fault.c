@@ -2,7 +2,9 @@
 #include "lab/run/fault.h"
 
 #include "base/clock.h"
+#include "lab/run/carrier.h"
 #include "lab/scenario_nats.h"
+#include "lab/scenario_wires.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,43 +24,80 @@ static uint64_t since_began(const struct world *world)
 	return now > world->result->began_ns ? now - world->result->began_ns : 1;
 }
 
-static int describe(const struct scenario_nat_change *change, char *buf, size_t size)
+/* ---- making ---- */
+
+static int describe(const struct fault *fault, char *buf, size_t size)
 {
 	FILE *f = fmemopen(buf, size, "w");
 
 	if (!f)
 		return -errno;
-	plan_print_change(change, f);
+	if (fault->kind == FAULT_NAT)
+		plan_print_change(fault->nat.change, f);
+	else
+		plan_print_wire(&fault->wire.change->wire, &fault->wire.change->given, f);
 	return fclose(f) == 0 ? 0 : -errno;
+}
+
+static void make_nat(struct fault *fault, struct world *world,
+		     const struct scenario_nat_change *change, struct result_fault *entry)
+{
+	const struct plan_nat *nat = plan_find_nat(world->plan, change->nat);
+
+	fault->kind = FAULT_NAT;
+	fault->nat.change = change;
+	fault->nat.router = &world->routers[nat - world->plan->nats];
+	fault->after_ns = change->after_ns;
+	fault->lasting = !change->keep && (change->rebind || change->set);
+	entry->nat = nat->name;
+}
+
+static void make_wire(struct fault *fault, struct world *world,
+		      const struct scenario_wire_change *change, struct result_fault *entry)
+{
+	const struct plan_wire *wire = plan_find_wire(world->plan, change->name);
+
+	fault->kind = FAULT_WIRE;
+	fault->wire.change = change;
+	fault->wire.index = (size_t)(wire - world->plan->wires);
+	fault->after_ns = change->after_ns;
+	fault->lasting = !change->keep;
+	entry->wire = wire->name;
 }
 
 int faults_make(struct faults *faults, struct world *world, const struct scenario_step *step,
 		size_t result_step, struct error *err)
 {
+	size_t n = step->n_changes + step->n_wires;
+
 	faults->world = world;
-	faults->list = calloc(step->n_changes + 1, sizeof(*faults->list));
+	faults->list = calloc(n + 1, sizeof(*faults->list));
 	if (!faults->list)
 		return error_sys(err, ENOMEM, "%s", step->name);
-	for (; faults->n < step->n_changes; faults->n++) {
+	for (; faults->n < n; faults->n++) {
 		struct fault *fault = &faults->list[faults->n];
 		struct result_fault *entry = result_add_fault(world->result);
 
-		fault->change = &step->changes[faults->n];
-		fault->router = &world->routers[plan_find_nat(world->plan, fault->change->nat) -
-						world->plan->nats];
-		if (!entry || describe(fault->change, entry->what, sizeof(entry->what)) < 0)
+		if (!entry)
 			return error_sys(err, ENOMEM, "%s", step->name);
 		entry->step = result_step;
-		entry->nat = fault->router->nat->name;
 		fault->result = world->result->n_faults - 1;
+		if (faults->n < step->n_changes)
+			make_nat(fault, world, &step->changes[faults->n], entry);
+		else
+			make_wire(fault, world, &step->wires[faults->n - step->n_changes], entry);
+		if (describe(fault, entry->what, sizeof(entry->what)) < 0)
+			return error_sys(err, ENOMEM, "%s", step->name);
 	}
 	return 0;
 }
 
-static int apply(struct faults *faults, struct fault *fault, struct error *err)
+/* ---- doing ---- */
+
+static int apply_nat(struct faults *faults, struct fault *fault, struct error *err)
 {
-	const struct scenario_nat_change *change = fault->change;
-	struct router *router = fault->router;
+	const struct scenario_nat_change *change = fault->nat.change;
+	struct router *router = fault->nat.router;
 	struct topo_nat_change to = {
 		.nat = &router->now,
 		.external = &router->external,
@@ -66,28 +105,41 @@ static int apply(struct faults *faults, struct fault *fault, struct error *err)
 	};
 	int r;
 
-	fault->before = router->now;
-	fault->external = router->external;
-	fault->applied = true;
+	fault->nat.before = router->now;
+	fault->nat.external = router->external;
 	scenario_nat_apply(change, &router->now);
 	if (change->rebind == REBIND_ADDRESS)
 		router->external = addr_equal(&router->external, &router->nat->spare)
 					   ? router->nat->external
 					   : router->nat->spare;
 	r = topo_nat_change(faults->world->topo, router->nat->topo, &to, err);
-	if (r < 0)
-		return error_wrap(err, "%s can't be changed", router->nat->name);
-	entry_of(faults, fault)->at_ns = since_began(faults->world);
-	return 0;
+	return r < 0 ? error_wrap(err, "%s can't be changed", router->nat->name) : 0;
+}
+
+static int apply_wire(struct faults *faults, struct fault *fault, struct error *err)
+{
+	struct topo_wire *now = &faults->world->wires[fault->wire.index];
+
+	fault->wire.before = *now;
+	scenario_wire_apply(fault->wire.change, now);
+	return carrier_set(faults->world, fault->wire.index, now, err);
 }
 
 int faults_apply(struct faults *faults, uint64_t elapsed_ns, struct error *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < faults->n; i++)
-		if (!faults->list[i].applied && faults->list[i].change->after_ns <= elapsed_ns)
-			r = apply(faults, &faults->list[i], err);
+	for (size_t i = 0; r == 0 && i < faults->n; i++) {
+		struct fault *fault = &faults->list[i];
+
+		if (fault->applied || fault->after_ns > elapsed_ns)
+			continue;
+		fault->applied = true;
+		r = fault->kind == FAULT_NAT ? apply_nat(faults, fault, err)
+					     : apply_wire(faults, fault, err);
+		if (r == 0)
+			entry_of(faults, fault)->at_ns = since_began(faults->world);
+	}
 	return r;
 }
 
@@ -96,16 +148,29 @@ uint64_t faults_next(const struct faults *faults)
 	uint64_t next = UINT64_MAX;
 
 	for (size_t i = 0; i < faults->n; i++)
-		if (!faults->list[i].applied && faults->list[i].change->after_ns < next)
-			next = faults->list[i].change->after_ns;
+		if (!faults->list[i].applied && faults->list[i].after_ns < next)
+			next = faults->list[i].after_ns;
 	return next;
 }
 
-static bool is_undone(const struct fault *fault)
-{
-	const struct scenario_nat_change *change = fault->change;
+/* ---- undoing ---- */
 
-	return fault->applied && !change->keep && (change->rebind || change->set);
+static int undo_nat(struct faults *faults, struct fault *fault, struct error *err)
+{
+	struct router *router = fault->nat.router;
+	const struct topo_nat_change to = {.nat = &router->now, .external = &router->external};
+	int r;
+
+	router->now = fault->nat.before;
+	router->external = fault->nat.external;
+	r = topo_nat_change(faults->world->topo, router->nat->topo, &to, err);
+	return r < 0 ? error_wrap(err, "%s can't be changed back", router->nat->name) : 0;
+}
+
+static int undo_wire(struct faults *faults, struct fault *fault, struct error *err)
+{
+	faults->world->wires[fault->wire.index] = fault->wire.before;
+	return carrier_set(faults->world, fault->wire.index, &fault->wire.before, err);
 }
 
 int faults_undo(struct faults *faults, struct error *err)
@@ -114,18 +179,13 @@ int faults_undo(struct faults *faults, struct error *err)
 
 	for (size_t i = faults->n; r == 0 && i-- > 0;) {
 		struct fault *fault = &faults->list[i];
-		struct router *router = fault->router;
-		const struct topo_nat_change to = {.nat = &router->now,
-						   .external = &router->external};
 
-		if (!is_undone(fault))
+		if (!fault->applied || !fault->lasting)
 			continue;
-		router->now = fault->before;
-		router->external = fault->external;
-		r = topo_nat_change(faults->world->topo, router->nat->topo, &to, err);
-		if (r < 0)
-			return error_wrap(err, "%s can't be changed back", router->nat->name);
-		entry_of(faults, fault)->undone_ns = since_began(faults->world);
+		r = fault->kind == FAULT_NAT ? undo_nat(faults, fault, err)
+					     : undo_wire(faults, fault, err);
+		if (r == 0)
+			entry_of(faults, fault)->undone_ns = since_began(faults->world);
 	}
 	return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interface for faults: what a step does to the network, and the undoing of it. So
- * far, changes of NATs. Each is one call that makes the change at once; what it was
- * before is kept until the end of the step.
+ * Interface for faults: what a step does to the network, and the undoing of it:
+ * changes of NATs and of wires. Each is made at once; what was before is kept
+ * until the end of the step.
  */
 #ifndef LAB_RUN_FAULT_H
 #define LAB_RUN_FAULT_H
@@ -11,19 +11,36 @@
 
 /**
  * struct fault - one change
+ * @kind: whether it is of a NAT or of a wire
+ * @nat: the change of a NAT, @router; the NAT as it was
+ * @wire: the change of a wire, @index in plan.wires; the wire as it was
+ * @after_ns: when it is due, since the programs of "run" were started
+ * @lasting: it is there to be undone
  * @result: index of its entry in result.faults
- * @applied: and so has @before and @external: what was there
+ * @applied: and so what was there is known
  */
 struct fault {
-	const struct scenario_nat_change *change;
-	struct router *router;
+	enum fault_kind { FAULT_NAT, FAULT_WIRE } kind;
+	union {
+		struct {
+			const struct scenario_nat_change *change;
+			struct router *router;
+			struct nat before;
+			struct addr external;
+		} nat;
+		struct {
+			const struct scenario_wire_change *change;
+			size_t index;
+			struct topo_wire before;
+		} wire;
+	};
+	uint64_t after_ns;
+	bool lasting;
 	size_t result;
 	bool applied;
-	struct nat before;
-	struct addr external;
 };
 
-/** struct faults - of a step, in its order; zeroed before they are made */
+/** struct faults - of a step, those of NATs first, in its order; zeroed before they are made */
 struct faults {
 	struct world *world;
 	struct fault *list;

@@ -18,6 +18,7 @@
 #include "lab/expect.h"
 #include "lab/human.h"
 #include "lab/result.h"
+#include "lab/run/carrier.h"
 #include "lab/run/console.h"
 #include "lab/run/member.h"
 #include "lab/run/selfcheck.h"
@@ -161,14 +162,15 @@ static int check_nats(struct world *world, struct error *err)
 static void begin(struct run *run)
 {
 	const struct plan *plan = run->plan;
-	char name[RESULT_NAME_MAX];
-	char a[32], b[32];
+	char name[RESULT_NAME_MAX + 32];
+	char a[32], b[32], c[32];
 
 	/* Whoever reads the report must know when its programs had the machine's own uids. */
-	(void)snprintf(name, sizeof(name), "topology: %s, %s%s",
-		       plural(plan->n_nodes, "machine", a), plural(plan->n_nats, "NAT", b),
-		       run->result->uids ? ""
-					 : ", without a user namespace: the kernel refuses it");
+	(void)snprintf(
+		name, sizeof(name), "topology: %s, %s%s%s%s", plural(plan->n_nodes, "machine", a),
+		plural(plan->n_nats, "NAT", b), plan->n_wires ? ", " : "",
+		plan->n_wires ? plural(plan->n_wires, "wire", c) : "",
+		run->result->uids ? "" : ", without a user namespace: the kernel refuses it");
 	own_step(run, name, "", build);
 	if (!run->broken && plan->checks_nats) {
 		(void)snprintf(name, sizeof(name), "%s behave%s as declared",
@@ -304,6 +306,7 @@ int run_scenario(struct lab *lab, void *arg)
 		do_steps(&run);
 		check_leak(&run);
 		check_trouble(&run);
+		carrier_count(&run.world);
 		result_conclude(run.result, clock_now());
 		write_result(&run);
 		console_verdict(&run.console, run.result);

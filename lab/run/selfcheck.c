@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "lab/expect.h"
+#include "lab/run/carrier.h"
 #include "lab/run/natcheck.h"
 
 #include <stdio.h>
@@ -185,11 +186,15 @@ int selfcheck(struct world *world, struct error *err)
 	if (!c.targets || !c.reflectors || !c.forgot)
 		return error_sys(err, ENOMEM, "the NATs");
 	describe(world, c.targets, c.reflectors);
-	r = lift_limits(world, err);
+	r = carrier_clean(world, err);
+	if (r == 0)
+		r = lift_limits(world, err);
 	if (r == 0)
 		r = measure(&c, err);
 	if (r == 0)
 		r = judge(world, c.targets, err);
 	natcheck_free(take_ptr(c.check));
-	return r < 0 ? r : forget(world, err);
+	if (r == 0)
+		r = forget(world, err);
+	return r < 0 ? r : carrier_begin(world, err);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interface for the check that comes before a scenario's steps: does every NAT of the
- * world behave as it is declared? Afterwards they have forgotten that they were asked.
+ * world behave as it is declared? Wires delay and lose nothing
+ * meanwhile. Afterwards NATs and wires have forgotten that they were asked.
  */
 #ifndef LAB_RUN_SELFCHECK_H
 #define LAB_RUN_SELFCHECK_H

@@ -6,7 +6,7 @@
  *
  *	links		wait for all control links, if the step asks for them
  *	listening	wait for programs that run already, likewise
- *	faults		change NATs, if the step asks for it at once
+ *	faults		change NATs and wires, if the step asks for it at once
  *	evidence	read counters and tables, as a base line
  *	serve		start servers, wait until the kernel sees them listen
  *	run		start programs, wait until all have ended; later faults

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "lab/run/carrier.h"
 #include "lab/run/member.h"
 #include "lab/run/program.h"
 #include "lab/run/visitors.h"
@@ -244,8 +245,9 @@ int world_init(struct world *world, struct lab *lab, const struct plan *plan,
 	world->loop = ev_loop_new(EVFLAG_AUTO);
 	world->machines = calloc(plan->n_nodes, sizeof(*world->machines));
 	world->routers = calloc(plan->n_nats + 1, sizeof(*world->routers));
+	world->wires = calloc(plan->n_wires + 1, sizeof(*world->wires));
 	world->by_id = malloc(plan->n_nodes * sizeof(*world->by_id));
-	if (!world->loop || !world->machines || !world->routers || !world->by_id)
+	if (!world->loop || !world->machines || !world->routers || !world->wires || !world->by_id)
 		return error_sys(err, ENOMEM, "the event loop");
 	for (size_t i = 0; i < plan->n_nodes; i++) {
 		world->machines[i] =
@@ -257,6 +259,8 @@ int world_init(struct world *world, struct lab *lab, const struct plan *plan,
 						    .nat = &plan->nats[i],
 						    .now = plan->nats[i].nat,
 						    .external = plan->nats[i].external};
+	for (size_t i = 0; i < plan->n_wires; i++)
+		world->wires[i] = *plan->spec.links[plan->wires[i].link].wire;
 	ev_timer_init(&world->timer, on_timer, 0, 0);
 	r = make_key(world, err);
 	return r || !lab ? r : visitors_open(world, err);
@@ -266,6 +270,9 @@ int world_build(struct world *world, struct error *err)
 {
 	int r = topo_apply(&world->plan->spec, &world->topo, err);
 
+	/* Before anybody can send. */
+	if (!r)
+		r = carrier_start(world, err);
 	return r ? r : build_machines(world, err);
 }
 
@@ -288,6 +295,7 @@ void world_close(struct world *world)
 			ev_io_stop(world->loop, &router->io);
 		conntrack_close(router->watch);
 	}
+	carrier_free(world->carrier);
 	topo_free(world->topo);
 	if (world->loop) {
 		ev_timer_stop(world->loop, &world->timer);
@@ -295,6 +303,7 @@ void world_close(struct world *world)
 	}
 	free(world->machines);
 	free(world->routers);
+	free(world->wires);
 	free(world->by_id);
 	*world = (struct world){0};
 }

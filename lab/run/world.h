@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct carrier;
 struct member;
 struct program;
 struct world;
@@ -74,7 +75,9 @@ struct contact {
  * @lab: NULL for one of many worlds of a lab: no client comes in, and files are in
  *	memory alone
  * @result: learns of every file that is made
- * @machines, @routers: parallel to plan.nodes and plan.nats
+ * @machines, @routers, @wires: parallel to plan.nodes, plan.nats and plan.wires
+ * @wires: what befalls their packets, after changes
+ * @carrier: NULL without wires
  * @by_id: index of the node to which Boxer gave that id, PLAN_NONE where unknown; a
  *	shortcut, to be checked by the node's name
  * @n_up: members that have come up, see member_is_up()
@@ -96,6 +99,8 @@ struct world {
 	struct topo *topo;
 	struct machine *machines;
 	struct router *routers;
+	struct topo_wire *wires;
+	struct carrier *carrier;
 	struct door *door;
 	size_t *by_id;
 	size_t n_up;

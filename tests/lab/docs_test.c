@@ -52,6 +52,16 @@ Test(docs, the_reference_is_up_to_date)
 	expect_golden("docs/scenario.md", with_both);
 }
 
+Test(docs, the_wires_are_up_to_date)
+{
+	cleanup_free char *text = read_text("docs/wire.md");
+	cleanup_free char *wires = read_text("scenarios/wires.yaml");
+	cleanup_free char *with_wires =
+		exchange(text, "<!-- scenarios/wires.yaml -->\n```yaml\n", "```\n", wires);
+
+	expect_golden("docs/wire.md", with_wires);
+}
+
 Test(docs, the_puncher_is_up_to_date)
 {
 	cleanup_free char *text = read_text("docs/matrix.md");
