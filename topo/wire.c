@@ -245,14 +245,22 @@ static int set_spec(struct wires *wires, size_t i, const struct fate_spec *spec)
 	return 0;
 }
 
-static struct wire_stats read_stats(struct wires *wires, size_t i)
+/* What the kernel's socket had no room for, from one reading to the next. */
+static uint64_t drops_of(const struct wires *wires, size_t i)
 {
 	struct tpacket_stats kernels = {0};
 	socklen_t len = sizeof(kernels);
 
-	/* The kernel counts what its socket had no room for, from one reading to the next. */
-	if (getsockopt(wires->socks[i], SOL_PACKET, PACKET_STATISTICS, &kernels, &len) == 0)
-		wires->directions[i].stats.missed += kernels.tp_drops;
+	if (getsockopt(wires->socks[i], SOL_PACKET, PACKET_STATISTICS, &kernels, &len) < 0)
+		return 0;
+	return kernels.tp_drops;
+}
+
+static struct wire_stats read_stats(struct wires *wires, size_t i)
+{
+	/* What was sent before the request counts. */
+	take(wires, i, WIRE_QUEUE_PACKETS);
+	wires->directions[i].stats.missed += drops_of(wires, i);
 	return wires->directions[i].stats;
 }
 
@@ -266,7 +274,7 @@ static void restart(struct wires *wires)
 				break;
 		while (wires->directions[i].first)
 			drop_first(wires, i);
-		(void)read_stats(wires, i);
+		(void)drops_of(wires, i);
 		wires->directions[i].stats = (struct wire_stats){0};
 	}
 }

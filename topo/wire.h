@@ -108,7 +108,7 @@ int wires_run(struct wires *wires, int control);
  * is no wire), -EPIPE (the process is gone), or -ETIMEDOUT.
  */
 int wires_set(int control, size_t link, int end, const struct fate_spec *spec);
-/** wires_stats() - of the packets that @end of @link sends. Return: as wires_set(). */
+/** wires_stats() - of the packets that @end of @link has sent before. Return: as wires_set(). */
 int wires_stats(int control, size_t link, int end, struct wire_stats *ret_stats);
 /**
  * wires_restart() - the next packet of every direction of every wire is packet 0 again

@@ -108,6 +108,25 @@ Test(wires, lose_the_same_by_the_same_seed_though_nats_were_measured)
 	cr_expect_neq(lost_by(LOSSY("8")), lost);
 }
 
+Test(wires, are_clean_while_nats_are_measured)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b, "name: test\n"
+		       "nodes:\n"
+		       "  pub: {role: host, link: {delay: 10s}}\n"
+		       "  a: {role: host, nat: {preset: linux, link: {loss: 100%}}}\n"
+		       "steps:\n"
+		       "  - name: nobody answers\n"
+		       "    run: {node: a, command: timeout 0.3 pingpong pub 7100}\n"
+		       "    expect: {exit: nonzero}\n");
+	boxlab_expect(&b, 0, "pass");
+	boxlab_expect_step(&b, "self-check", "pass", NULL);
+	cr_expect_gt(packets(&b, "a-nat", "up", "lost"), 0);
+	cr_expect_eq(packets(&b, "a-nat", "up", "passed"), 0);
+	boxlab_close(&b);
+}
+
 static const json_t *fault(const struct boxlab *b, size_t i)
 {
 	const json_t *faults = json_object_get(b->results, "faults");
