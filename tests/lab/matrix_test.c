@@ -292,6 +292,38 @@ struct ending {
 	int signal;
 };
 
+static bool is_sleep(pid_t pid, const char *how_long)
+{
+	char path[64], line[128] = "";
+	size_t len;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	len = fread(line, 1, sizeof(line) - 1, f);
+	(void)fclose(f);
+	return len > 6 && strcmp(line, "sleep") == 0 && strcmp(line + 6, how_long) == 0;
+}
+
+/* Does "sleep HOW_LONG" run, anywhere below @pid? */
+static bool sleeps_below(pid_t pid, const char *how_long)
+{
+	char path[64];
+	bool found = is_sleep(pid, how_long);
+	int child;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "re");
+	while (f && !found && fscanf(f, "%d", &child) == 1)
+		found = sleeps_below(child, how_long);
+	if (f)
+		(void)fclose(f);
+	return found;
+}
+
 static size_t n_children(pid_t pid, pid_t *ret_first)
 {
 	char path[64];
@@ -302,24 +334,24 @@ static size_t n_children(pid_t pid, pid_t *ret_first)
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
 	f = fopen(path, "re");
 	while (f && fscanf(f, "%d", &child) == 1)
-		if (n++ == 0 && ret_first)
+		if (n++ == 0)
 			*ret_first = child;
 	if (f)
 		(void)fclose(f);
 	return n;
 }
 
-/* One of its two trials is under way yet, the other has ended. Return: is it so, in time? */
+/* The long trial is under way yet; the short one has been, and has ended, so that it is
+ * pid 1's child no more. Return: is it so, in time? */
 static bool in_the_middle(pid_t boxlab)
 {
-	bool both = false;
-	pid_t pid1 = 0;
+	bool began = false;
+	pid_t pid1, trial;
 
 	for (int i = 0; i < 30000; i++) {
-		size_t n = n_children(boxlab, &pid1) ? n_children(pid1, NULL) : 0;
-
-		both |= n == 2;
-		if (both && n == 1)
+		began |= sleeps_below(boxlab, "0.3");
+		if (began && n_children(boxlab, &pid1) && n_children(pid1, &trial) == 1 &&
+		    sleeps_below(trial, "1000"))
 			return true;
 		(void)poll(NULL, 0, 1);
 	}
