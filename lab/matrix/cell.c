@@ -42,7 +42,7 @@
 
 enum machine_index { RENDEZVOUS, FROM, TO, MACHINES };
 
-static char name_rendezvous[] = "rendezvous", name_from[] = "from", name_to[] = "to";
+static char name_rendezvous[] = "rendezvous", name_from[] = "caller", name_to[] = "listener";
 static char *const names[MACHINES] = {name_rendezvous, name_from, name_to};
 
 /**
@@ -223,6 +223,17 @@ static void failed(struct cell *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A program that is not there says nothing of NATs. */
+static int check_executed(const struct cell *c, struct error *err)
+{
+	const struct program *program = &c->programs[FROM];
+
+	if (!program->end.exec_error)
+		return 0;
+	return error_set(err, program->end.exec_error, "the program could not be executed: %s",
+			 strerror(program->end.exec_error));
+}
+
 /* Run both sides; who hangs is ended. */
 static int run_sides(struct cell *c, struct error *err)
 {
@@ -234,7 +245,7 @@ static int run_sides(struct cell *c, struct error *err)
 		return r;
 	r = await_sides(c, patience_ns(c->grid->deadline_ms));
 	if (r == 0)
-		return 0;
+		return check_executed(c, err);
 	if (r != -ETIMEDOUT)
 		return error_sys(err, -r, "waiting for the programs");
 	failed(c, "%s still ran after its deadline",
@@ -328,7 +339,8 @@ static int prove(struct cell *c, uint8_t proto, struct error *err)
 	return r < 0 ? error_sys(err, -r, "the path") : 0;
 }
 
-/* Of a technique that nobody knows, either protocol will do. */
+/* Of a technique that nobody knows, either protocol will do; when neither does, that one
+ * tells why of which there was a connection. */
 static int prove_path(struct cell *c, struct error *err)
 {
 	enum theory_technique technique = c->grid->techniques[c->what->technique].theory;
@@ -338,7 +350,7 @@ static int prove_path(struct cell *c, struct error *err)
 	if (r < 0 || technique != THEORY_TECHNIQUES || by_tcp.kind == PROOF_DIRECT)
 		return r;
 	r = prove(c, IPPROTO_UDP, err);
-	if (!r && c->trial.proof.kind != PROOF_DIRECT)
+	if (!r && c->trial.proof.kind != PROOF_DIRECT && !c->trial.proof.connections)
 		c->trial.proof = by_tcp;
 	return r;
 }

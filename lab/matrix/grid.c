@@ -75,6 +75,22 @@ static int declare(struct nat *nat, const char *text, struct error *err)
 	return r ? r : nat_check(nat, err);
 }
 
+int grid_add_declared(struct grid *grid, const struct nat *nat, struct error *err)
+{
+	int r = check_nat_name(grid, nat->preset, err);
+	struct nat *own;
+
+	if (r < 0)
+		return r;
+	own = malloc(sizeof(*own));
+	if (!own)
+		return error_sys(err, ENOMEM, "%s", nat->preset);
+	*own = *nat;
+	grid->nats[grid->n_nats] = grid->own[grid->n_nats] = own;
+	grid->n_nats++;
+	return 0;
+}
+
 int grid_declare_nat(struct grid *grid, const char *text, struct error *err)
 {
 	const char *equals = strchr(text, '=');
@@ -92,13 +108,7 @@ int grid_declare_nat(struct grid *grid, const char *text, struct error *err)
 	if (r < 0)
 		return error_wrap(err, "the NAT \"%s\"", name);
 	(void)strcpy(nat->preset, name);
-	r = check_nat_name(grid, name, err);
-	if (r < 0)
-		return r;
-	grid->nats[grid->n_nats] = grid->own[grid->n_nats] = nat;
-	grid->n_nats++;
-	nat = NULL;
-	return 0;
+	return grid_add_declared(grid, nat, err);
 }
 
 /* The program of a technique that is ours. */

@@ -130,6 +130,8 @@ int grid_add_nat(struct grid *grid, const char *name, struct error *err);
  * Return: 0, or -errno with words.
  */
 int grid_declare_nat(struct grid *grid, const char *text, struct error *err);
+/** grid_add_declared() - one that is no preset, called @nat's preset. Return: as above. */
+int grid_add_declared(struct grid *grid, const struct nat *nat, struct error *err);
 /** grid_add_technique() - "NAME", or "NAME=COMMAND". Return: 0, or -errno with words. */
 int grid_add_technique(struct grid *grid, const char *text, struct error *err);
 

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMN 6
+#define REASONS_MAX 12 /* that are told in a terminal */
+#define COLUMN	    6
 
 static const char *const marks[] = {
 	[TRIAL_NONE] = ".",
@@ -196,6 +197,29 @@ static void print_odd(const struct grid *grid, FILE *out)
 	}
 }
 
+/* Of techniques that theory does not know: why there was no connection. */
+static void print_reasons(const struct grid *grid, FILE *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < grid->n_cells; i++) {
+		const struct grid_cell *cell = &grid->cells[i];
+		const struct trial *t = grid_trial(cell, 0);
+
+		if (cell->has_theory || t->kind != TRIAL_FAILED || !*t->reason)
+			continue;
+		if (n++ < REASONS_MAX)
+			(void)fprintf(out, "%s, %s to %s: %s\n",
+				      grid->techniques[cell->technique].name,
+				      grid->nats[cell->from]->preset, grid->nats[cell->to]->preset,
+				      t->reason);
+	}
+	if (n > REASONS_MAX)
+		(void)fprintf(out, "and %zu more, see matrix.html\n", n - REASONS_MAX);
+	if (n)
+		(void)fputc('\n', out);
+}
+
 void report_text(const struct report *report, bool colour, FILE *out)
 {
 	const struct grid *grid = report->grid;
@@ -209,6 +233,7 @@ void report_text(const struct report *report, bool colour, FILE *out)
 	(void)fputs(legend, out);
 	(void)fputc('\n', out);
 	print_odd(grid, out);
+	print_reasons(grid, out);
 	(void)fprintf(out, "%s%s\n", report_summary(report, summary, sizeof(summary)),
 		      report->ended ? ", ended by the user" : "");
 }

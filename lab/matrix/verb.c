@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab/nat_named.h"
 #include "lab/verbs.h"
 
 #include "base/cleanup.h"
@@ -32,7 +33,8 @@ static const char usage[] =
 	"                    KEY=VALUE[,VALUE]... or KEY!=VALUE[,VALUE]..., with a KEY of\n"
 	"                    from, to, technique, theory, or a declared behaviour such as\n"
 	"                    from.mapping or to.unsolicited\n"
-	"  --nats A,B,...    presets (all of them)\n"
+	"  --nats A,B,...    presets (all of them), pairs such as adm-eif, files that declare\n"
+	"                    a NAT, as natprobe writes them, and NAMEs of --nat\n"
 	"  --nat NAME=PRESET[,KEY=VALUE]...\n"
 	"                    one more NAT, as that preset but for these behaviours; without\n"
 	"                    --nats, all there are\n"
@@ -145,6 +147,30 @@ static int take_option(struct order *order, int opt, struct error *err)
 	}
 }
 
+static bool is_declared(const struct grid *grid, const char *name)
+{
+	for (size_t i = 0; i < grid->n_nats; i++)
+		if (strcmp(grid->nats[i]->preset, name) == 0)
+			return true;
+	return false;
+}
+
+/* What a file declares is called as the file is, without its folder and its end. */
+static int add_named(struct grid *grid, const char *name, struct error *err)
+{
+	struct nat_named named;
+	const char *slash = strrchr(name, '/');
+	const char *base = slash ? slash + 1 : name;
+
+	if (nat_preset_find(name))
+		return grid_add_nat(grid, name, err);
+	if (nat_named_find(name, &named) != 0)
+		return error_set(err, EINVAL, "--nats: \"%s\" is no NAT", name);
+	(void)snprintf(named.nat.preset, sizeof(named.nat.preset), "%.*s", (int)strcspn(base, "."),
+		       base);
+	return grid_add_declared(grid, &named.nat, err);
+}
+
 static int add_nats(struct order *order, struct error *err)
 {
 	const struct nat_preset *presets;
@@ -155,7 +181,8 @@ static int add_nats(struct order *order, struct error *err)
 	if (order->nats) {
 		for (char *name = strtok_r(order->nats, ",", &save); name && !r;
 		     name = strtok_r(NULL, ",", &save))
-			r = grid_add_nat(&order->grid, name, err);
+			if (!is_declared(&order->grid, name))
+				r = add_named(&order->grid, name, err);
 		return r;
 	}
 	if (order->grid.n_nats)
@@ -178,6 +205,9 @@ static int complete(struct order *order, struct error *err)
 		r = selection_add(&selection, &order->grid, order->select[i], err);
 	if (!r)
 		r = grid_fill(&order->grid, &selection, err);
+	if (!r && order->grid.gap_ms >= (int)order->grid.deadline_ms)
+		r = error_set(err, EINVAL, "a gap of %d ms leaves nothing of a deadline of %u ms",
+			      order->grid.gap_ms, order->grid.deadline_ms);
 	if (!r && !order->grid.n_cells)
 		r = error_set(err, EINVAL, "no cell is left of the selection");
 	return r;

@@ -212,3 +212,10 @@ void need_labs(void)
 		cr_assert_fail("BOXLAB_MUST_WORK=1, but this is missing: %s", outcome.out);
 	cr_skip_test("missing: %s", outcome.out);
 }
+
+void helper_write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}

@@ -51,4 +51,7 @@ void expect(const struct outcome *outcome, int code, const char *text);
 /** test_count() - @n, times BOXLAB_COUNT. */
 unsigned test_count(unsigned n);
 
+/** helper_write_file() - a file of that text, whatever was there. */
+void helper_write_file(const char *path, const char *text);
+
 #endif

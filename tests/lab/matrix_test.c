@@ -114,7 +114,7 @@ Test(matrix, agrees_with_theory)
 	cr_expect_str_eq(boxlab_text(trial, "who_accepted"), "simultaneous");
 	cr_expect_eq(json_integer_value(json_object_get(trial, "sent")), 8192);
 	proof = json_object_get(trial, "proof");
-	cr_expect_str_eq(boxlab_text(proof, "reason"), "through from-nat and to-nat");
+	cr_expect_str_eq(boxlab_text(proof, "reason"), "through caller-nat and listener-nat");
 	cr_expect_eq(json_array_size(json_object_get(proof, "nats")), 2);
 	trial = trial_of(cell_of(u.matrix, "tcp-sequential", "linux", "lambda"));
 	cr_expect_str_eq(boxlab_text(trial, "who_accepted"), "listen");
@@ -226,12 +226,40 @@ Test(matrix, ends_a_technique_that_hangs)
 	static struct use u;
 
 	use(&u, OPTIONS("--nats", "lambda", "--deadline", "200", "--technique",
-			"hang=sh -c 'trap \"\" TERM INT; sleep 1000'", "--technique",
-			"missing=no-such-program"));
-	expect(&u.b.ended, 0, "2 unpredicted");
+			"hang=sh -c 'trap \"\" TERM INT; sleep 1000'"));
+	expect(&u.b.ended, 0, "hang, lambda to lambda: caller still ran after its deadline");
 	expect_reason(cell_of(u.matrix, "hang", "lambda", "lambda"),
 		      "still ran after its deadline");
+	leave(&u);
+}
+
+/* It says nothing of NATs. */
+Test(matrix, does_not_take_a_missing_program_for_a_nat)
+{
+	static struct use u;
+
+	use(&u, OPTIONS("--nats", "lambda", "--technique", "missing=no-such-program"));
+	expect(&u.b.ended, 3, "1 error");
 	expect_reason(cell_of(u.matrix, "missing", "lambda", "lambda"), "could not be executed");
+	leave(&u);
+}
+
+/* What natprobe prints is one of the grid's, and so is a pair. */
+Test(matrix, knows_nats_that_are_no_presets)
+{
+	static const char measured[] = "{\"mapping\": \"adm\", \"allocation\": \"random\"}";
+	static struct use u;
+	char file[PATH_MAX], nats[PATH_MAX + 64];
+
+	boxlab_open(&u.b, "name: unused\n");
+	(void)snprintf(file, sizeof(file), "%s", boxlab_path(&u.b, "home.json"));
+	helper_write_file(file, measured);
+	(void)snprintf(nats, sizeof(nats), "mine,apdm-eif,%s", file);
+	run_to(&u.b, "out",
+	       OPTIONS("--nat", "mine=lambda,filtering=adf", "--nats", nats, "--technique", "udp"));
+	u.matrix = load(&u.b, "out");
+	expect(&u.b.ended, 0, "9 agrees");
+	cr_expect(cell_of(u.matrix, "udp", "home", "apdm-eif"));
 	leave(&u);
 }
 
@@ -262,7 +290,8 @@ Test(matrix, explains_its_command_line)
 		const char *options[5];
 		const char *words;
 	} wrong[] = {
-		{{"--nats", "lambda,mars"}, "there is no NAT \"mars\""},
+		{{"--nats", "lambda,mars"}, "\"mars\" is neither a preset nor a file"},
+		{{"--gap", "2000"}, "a gap of 2000 ms leaves nothing of a deadline of 2000 ms"},
 		{{"--technique", "magic"}, "there is no technique \"magic\""},
 		{{"--technique", "my=a | b"}, "the command of \"my\": "},
 		{{"--select", "to.colour=red"}, "KEY=VALUE or KEY!=VALUE is expected"},

@@ -49,13 +49,6 @@ Test(nat, lists_every_preset)
 		cr_expect(strstr(o.out, presets[i].nat.preset), "%s", o.out);
 }
 
-static void write_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "we");
-
-	cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
-}
-
 /* What is shown declares the same NAT. */
 Test(nat, shows_what_can_be_read_again)
 {
@@ -66,15 +59,15 @@ Test(nat, shows_what_can_be_read_again)
 	boxlab_open(&b, "");
 	(void)strcpy(boxlab, helper_path("boxlab"));
 	(void)strcpy(file, boxlab_path(&b, "nat.yaml"));
-	write_file(file, "{preset: symmetric, timeouts: {udp: 5s}, tcp: {mapping: adm}}\n");
+	helper_write_file(file, "{preset: symmetric, timeouts: {udp: 5s}, tcp: {mapping: adm}}\n");
 	COMMAND(&shown, boxlab, "nat", "show", file);
 	cr_assert_eq(shown.code, 0, "%s", shown.out);
 	cr_expect(strstr(shown.out, "preset: symmetric\ntcp:\n  mapping: adm\n"), "%s", shown.out);
-	write_file(file, shown.out);
+	helper_write_file(file, shown.out);
 	COMMAND(&again, boxlab, "nat", "show", file);
 	cr_expect_str_eq(again.out, shown.out);
 	COMMAND(&shown, boxlab, "nat", "show", file, "--json");
-	write_file(file, shown.out);
+	helper_write_file(file, shown.out);
 	COMMAND(&again, boxlab, "nat", "show", file, "--json");
 	cr_expect_str_eq(again.out, shown.out);
 	boxlab_close(&b);
@@ -126,7 +119,7 @@ Test(nat, lifts_limits_while_it_measures)
 
 	boxlab_open(&b, "");
 	(void)strcpy(file, boxlab_path(&b, "nat.yaml"));
-	write_file(file, "{preset: linux, limits: {table: 1, new_flows_per_second: 1}}\n");
+	helper_write_file(file, "{preset: linux, limits: {table: 1, new_flows_per_second: 1}}\n");
 	COMMAND(&o, helper_path("boxlab"), "nat", "probe", file);
 	cr_expect_eq(o.code, 0, "%s", o.out);
 	boxlab_close(&b);
@@ -142,7 +135,7 @@ Test(nat, says_what_it_cannot_measure)
 
 	boxlab_open(&b, "");
 	(void)strcpy(file, boxlab_path(&b, "nat.yaml"));
-	write_file(file, "{preset: full-cone, allocation: sequential, ports: 5000-5005}\n");
+	helper_write_file(file, "{preset: full-cone, allocation: sequential, ports: 5000-5005}\n");
 	COMMAND(&o, helper_path("boxlab"), "nat", "probe", file);
 	cr_expect_eq(o.code, 3, "%s", o.out);
 	cr_expect(strstr(o.out, "nat.yaml: "), "%s", o.out);
