@@ -183,7 +183,7 @@ void result_conclude(struct result *result, uint64_t now);
 const char *verdict_name(enum verdict verdict);
 /** result_json() - the form of docs/results.schema.json. Return: a new reference, or NULL. */
 json_t *result_json(const struct result *result);
-/** result_write() - the same as text. Return: 0, or -errno. */
+/** result_write() - the same as text, or nothing. Return: 0, or -errno. */
 int result_write(const struct result *result, int fd, struct error *err);
 
 #endif

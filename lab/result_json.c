@@ -404,10 +404,13 @@ int result_write(const struct result *result, int fd, struct error *err)
 	errno = 0;
 	r = json_dump_callback(object, write_some, &fd, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 	if (r < 0)
-		r = error_sys(err, errno ? errno : EIO, "cannot write the result");
+		r = errno ? -errno : -EIO;
 	else
-		r = write_some("\n", 1, &fd) < 0 ? error_sys(err, errno, "cannot write the result")
-						 : 0;
+		r = write_some("\n", 1, &fd) < 0 ? -errno : 0;
 	json_decref(object);
-	return r;
+	if (r == 0)
+		return 0;
+	/* Half a result is none, and would be taken for one. */
+	(void)ftruncate(fd, 0);
+	return error_sys(err, -r, RESULT_FILE);
 }

@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char usage[] =
 	"usage: boxlab run FILE [--out DIR] [--id ID] [--json] [--verbose]\n"
@@ -68,9 +69,22 @@ static int print_file(const struct place *place)
 	return fflush(stdout) == 0 ? 0 : -errno;
 }
 
+/* Was it not written as a whole? Then it is of no use to anybody. */
+static bool is_lost(const struct place *place)
+{
+	struct stat st;
+
+	if (fstatat(place->dir, RUN_RESULT_PART, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size)
+		return false;
+	(void)unlinkat(place->dir, RUN_RESULT_PART, 0);
+	return true;
+}
+
 /* Give the result its name, now that it is whole, and show where it is. */
 static void publish(const struct order *order, const struct place *place)
 {
+	if (is_lost(place))
+		return;
 	if (renameat(place->dir, RUN_RESULT_PART, place->dir, RESULT_FILE) < 0)
 		(void)fprintf(stderr, "boxlab: %s/%s: %s\n", place->name, RESULT_FILE,
 			      strerror(errno));

@@ -5,6 +5,7 @@
 #include "lab/run/visitors.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define OUTPUT_MAX (64UL << 20) /* of a program whose output is read as JSON */
 #define TAIL_LINES 3
+#define ROOM_BYTES 4096
 
 static int open_outputs(struct program *program, const struct program_spec *spec, struct error *err)
 {
@@ -177,6 +179,27 @@ const char *program_tail(const struct program *program, char buf[static PROGRAM_
 	if (!*buf)
 		tail_of(program->out, buf);
 	return buf;
+}
+
+/* The program alone learns that it could not write; whether it could, is tried again. */
+static int no_room(int fd)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size, ROOM_BYTES) == 0)
+		return 0;
+	return errno == ENOSPC || errno == EDQUOT ? errno : 0;
+}
+
+int program_lost_output(const struct program *program)
+{
+	int code;
+
+	if (!program->machine)
+		return 0;
+	code = no_room(program->out);
+	return code ? code : no_room(program->err);
 }
 
 int program_output(const struct program *program, char **ret_text, size_t *ret_len,

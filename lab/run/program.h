@@ -66,6 +66,8 @@ void program_forget(struct program *program);
  * Return: @buf; empty when it wrote nothing.
  */
 const char *program_tail(const struct program *program, char buf[static PROGRAM_TAIL_MAX]);
+/** program_lost_output() - is there no room for more of what it writes? Return: an errno, or 0. */
+int program_lost_output(const struct program *program);
 /** program_output() - all that it wrote to stdout. Return: 0, or -errno; free() the text. */
 int program_output(const struct program *program, char **ret_text, size_t *ret_len,
 		   struct error *err);

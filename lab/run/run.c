@@ -247,17 +247,22 @@ static void check_trouble(struct run *run)
 
 /* ---- the ends ---- */
 
-static void write_result(struct run *run)
+static bool write_result(struct run *run)
 {
 	struct error err;
 	cleanup_close int fd = lab_create_file(run->world.lab, RUN_RESULT_PART, &err);
 
-	if (fd < 0 || result_write(run->result, fd, &err) < 0)
-		(void)fprintf(stderr, "boxlab: cannot write the result: %s\n", err.text);
+	if (fd >= 0 && result_write(run->result, fd, &err) == 0)
+		return true;
+	(void)fprintf(stderr, "boxlab: cannot write the result: %s\n", err.text);
+	return false;
 }
 
-static enum run_exit exit_code(const struct run *run)
+/* @written: a run without a result is none, however it went. */
+static enum run_exit exit_code(const struct run *run, bool written)
 {
+	if (!written)
+		return world_ending(&run->world) ? RUN_ENDED : RUN_UNABLE;
 	switch (run->result->verdict) {
 	case VERDICT_PASS:
 		return RUN_PASSED;
@@ -300,6 +305,7 @@ int run_scenario(struct lab *lab, void *arg)
 {
 	enum run_exit code = RUN_UNABLE;
 	struct run run;
+	bool written;
 
 	if (start_run(&run, lab, arg) == 0) {
 		begin(&run);
@@ -308,9 +314,9 @@ int run_scenario(struct lab *lab, void *arg)
 		check_trouble(&run);
 		carrier_count(&run.world);
 		result_conclude(run.result, clock_now());
-		write_result(&run);
+		written = write_result(&run);
 		console_verdict(&run.console, run.result);
-		code = exit_code(&run);
+		code = exit_code(&run, written);
 	}
 	end_run(&run);
 	return code;
@@ -359,7 +365,7 @@ int run_up(struct lab *lab, void *arg)
 		run.console.quiet = true;
 		begin(&run);
 		result_conclude(run.result, clock_now());
-		code = exit_code(&run);
+		code = exit_code(&run, true);
 		if (run.broken) {
 			const struct result_step *last =
 				&run.result->steps[run.result->n_steps - 1];

@@ -454,6 +454,21 @@ static void forget(struct doing *d)
 	faults_free(&d->faults);
 }
 
+/*
+ * A program whose output does not fit fails, or seems to have printed nothing: that is
+ * no failure of what the scenario expects.
+ */
+static int blame_full_disk(const struct doing *d, int r, struct error *err)
+{
+	for (size_t i = 0; r == -EXPECT_UNMET && i < d->n_jobs; i++) {
+		int code = program_lost_output(&d->jobs[i].program);
+
+		if (code)
+			return error_sys(err, code, "no output of programs can be kept");
+	}
+	return r;
+}
+
 void step_do(struct world *world, const struct scenario_step *step, size_t number,
 	     struct result_step *result)
 {
@@ -471,6 +486,7 @@ void step_do(struct world *world, const struct scenario_step *step, size_t numbe
 
 	if (r == 0 && ended == 0)
 		r = judge_step(&d, &err);
+	r = blame_full_disk(&d, r, &err);
 	if (r == 0 && ended < 0) {
 		r = ended;
 		err = later;

@@ -100,6 +100,62 @@ Test(ends, explains_its_command_line)
 	}
 }
 
+/* ---- full disks ---- */
+
+/* A run whose results go to a file system of its own, with room for @blocks of 4 KiB. */
+static void run_on_little_room(struct outcome *o, const char *scenario, unsigned blocks)
+{
+	static struct boxlab b;
+	char size[32];
+
+	boxlab_open(&b, scenario);
+	(void)snprintf(size, sizeof(size), "nr_blocks=%u", blocks);
+	COMMAND(o, "unshare", "-rm", "sh", "-c",
+		"mkdir \"$1/out\" && mount -t tmpfs -o \"$2\" small \"$1/out\" &&"
+		"chmod 777 \"$1/out\" && \"$0\" run \"$1/scenario.yaml\" --out \"$1/out\" 2>&1;"
+		"code=$?; ls \"$1/out\"; exit $code",
+		helper_path("boxlab"), b.dir, size);
+	boxlab_close(&b);
+}
+
+/* What can't be kept is the lab's trouble, and no program's. */
+Test(ends, blames_a_full_disk_for_what_it_loses)
+{
+	static struct outcome o;
+
+	run_on_little_room(&o,
+			   "name: full\n"
+			   "nodes: {a: {role: host}}\n"
+			   "steps:\n"
+			   "  - name: much\n"
+			   "    run: {node: a, command: [sh, -c, \"head -c 99999 /dev/zero; :\"]}\n"
+			   "  - name: lost\n"
+			   "    run: {node: a, command: [sh, -c, \"echo '{}'; :\"]}\n"
+			   "    values: {n: /n}\n",
+			   8);
+	expect(&o, 3, "no output of programs can be kept: No space left on device");
+	cr_expect(strstr(o.out, "cannot write the result: results.json: No space left on device\n"),
+		  "%s", o.out);
+	cr_expect_null(strstr(o.out, "printed nothing"), "%s", o.out);
+	cr_expect_null(strstr(o.out, "results in"), "%s", o.out);
+	cr_expect_null(strstr(o.out, "\nresults.json"), "%s", o.out);
+}
+
+Test(ends, has_not_passed_when_the_result_cannot_be_written)
+{
+	static struct outcome o;
+
+	run_on_little_room(
+		&o,
+		"name: full\n"
+		"nodes: {a: {role: host}}\n"
+		"steps:\n"
+		"  - name: much\n"
+		"    run: {node: a, command: [sh, -c, \"head -c 99999 /dev/zero; :\"]}\n",
+		8);
+	expect(&o, 3, "cannot write the result: results.json: No space left on device\n");
+}
+
 /* ---- ends ---- */
 
 /* Its first lines say that the topology is there; then the long step begins. */
