@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/cleanup.h"
-#include "lab/run.h"
+#include "lab/output.h"
 #include "lab/verb_table.h"
 #include "lab/verbs.h"
 
@@ -28,18 +28,9 @@ static const struct verb_table table = {
 	.n = ARRAY_SIZE(verbs),
 };
 
-/* What could not be written is no success: a full disk below "--json > file". */
-static int finish(int code)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return code;
-	(void)fprintf(stderr, "boxlab: cannot write to standard output\n");
-	return code == RUN_PASSED ? RUN_UNABLE : code;
-}
-
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)
-		return finish(printf("boxlab %s\n", BOXER_VERSION) < 0);
-	return finish(verb_table_run(&table, argc, argv));
+		return output_finish(printf("boxlab %s\n", BOXER_VERSION) < 0);
+	return output_finish(verb_table_run(&table, argc, argv));
 }

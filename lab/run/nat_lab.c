@@ -2,6 +2,7 @@
 #include "lab/run/nat_lab.h"
 
 #include "base/cleanup.h"
+#include "lab/output.h"
 #include "lab/plan.h"
 #include "lab/run.h"
 #include "lab/run/nat_report.h"
@@ -9,6 +10,7 @@
 #include "topo/topo.h"
 
 #include <ev.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +93,7 @@ int nat_lab_probe(struct lab *lab, void *arg)
 		nat_report_drop(&report);
 	} else {
 		watch(&p, &report);
-		code = lab_ending(lab) ? RUN_ENDED : nat_report_end(&report);
+		code = lab_ending(lab) ? RUN_ENDED : output_finish(nat_report_end(&report));
 		nat_report_drop(&report);
 	}
 	end(&p);
@@ -129,14 +131,48 @@ static void drop_subject(struct subject *subject)
 	plan_free(subject->plan);
 }
 
-static void __attribute__((noreturn)) list_rules(int netns)
+/* nft does not say when it could not write, so that another must. */
+static void __attribute__((noreturn)) list_rules(int netns, int out)
 {
-	if (setns(netns, CLONE_NEWNET) == 0) {
+	if (setns(netns, CLONE_NEWNET) == 0 && dup2(out, STDOUT_FILENO) >= 0) {
 		(void)setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 			     1);
 		(void)execlp("nft", "nft", "list", "ruleset", NULL);
 	}
 	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static void copy_to_stdout(int fd)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			(void)fwrite(buf, 1, (size_t)n, stdout);
+}
+
+/* Return: nft's status as of waitpid(), or -errno. */
+static int run_nft(int netns)
+{
+	int fds[2];
+	int status = 0, r = 0;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		list_rules(netns, fds[1]);
+	if (pid < 0)
+		r = -errno;
+	(void)close(fds[1]);
+	if (pid > 0) {
+		copy_to_stdout(fds[0]);
+		r = waitpid(pid, &status, 0) < 0 ? -errno : status;
+	}
+	(void)close(fds[0]);
+	return r;
 }
 
 int nat_lab_rules(struct lab *lab, void *arg)
@@ -145,23 +181,18 @@ int nat_lab_rules(struct lab *lab, void *arg)
 	cleanup_with(drop_subject) struct subject subject = {0};
 	struct error err;
 	int status;
-	pid_t pid;
 
 	(void)lab;
 	if (build(&subject, nat, &err) < 0) {
 		(void)fprintf(stderr, "boxlab: %s\n", err.text);
 		return err.code == EINVAL ? RUN_MISUSED : RUN_UNABLE;
 	}
-	pid = fork();
-	if (pid == 0)
-		list_rules(topo_netns(subject.topo, subject.plan->nats[0].topo));
-	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
-		(void)fprintf(stderr, "boxlab: nft: %s\n", strerror(errno));
-		return RUN_UNABLE;
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return RUN_PASSED;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	status = run_nft(topo_netns(subject.topo, subject.plan->nats[0].topo));
+	if (status == 0)
+		return output_finish(RUN_PASSED);
+	if (status < 0)
+		(void)fprintf(stderr, "boxlab: nft: %s\n", strerror(-status));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		(void)fprintf(stderr, "boxlab: there is no nft here to show them: it comes with "
 				      "the package nftables\n");
 	else

@@ -73,14 +73,18 @@ Test(nat, shows_what_can_be_read_again)
 	boxlab_close(&b);
 }
 
+static bool has_nft(void)
+{
+	return access("/usr/sbin/nft", X_OK) == 0 || access("/sbin/nft", X_OK) == 0;
+}
+
 Test(nat, shows_the_rules_that_the_kernel_has)
 {
 	static struct outcome o;
-	bool has_nft = access("/usr/sbin/nft", X_OK) == 0 || access("/sbin/nft", X_OK) == 0;
 
 	COMMAND(&o, helper_path("boxlab"), "nat", "show", "full-cone", "--nft");
-	cr_expect_eq(o.code, has_nft ? 0 : 3, "%s", o.out);
-	cr_expect(strstr(o.out, has_nft ? "hook postrouting" : "package nftables"), "%s", o.out);
+	cr_expect_eq(o.code, has_nft() ? 0 : 3, "%s", o.out);
+	cr_expect(strstr(o.out, has_nft() ? "hook postrouting" : "package nftables"), "%s", o.out);
 }
 
 Test(nat, measures_one)
@@ -219,6 +223,28 @@ static const struct {
 	{{"nat", "show", "none", "--nft"}, "none: nothing is translated"},
 	{{"nat", "probe", "--lifetime=x", "linux"}, "\"x\" is not a number from 1 to 7000"},
 };
+
+/* What nobody gets to see is no success; who has seen enough need not be told. */
+Test(nat, knows_when_what_it_prints_is_lost)
+{
+	static const char *const verbs[] = {"nat list", "nat show linux", "nat show linux --nft",
+					    "nat probe linux", "nat probe linux --json"};
+	static struct outcome o;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strstr(verbs[i], "--nft") && !has_nft())
+			continue;
+		COMMAND(&o, "sh", "-c", "\"$0\" $1 2>&1 >/dev/full", helper_path("boxlab"),
+			verbs[i]);
+		cr_expect_eq(o.code, 3, "%s: %d", verbs[i], o.code);
+		cr_expect_str_eq(o.out, "boxlab: cannot write to standard output\n", "%s",
+				 verbs[i]);
+		COMMAND(&o, "bash", "-c", "exec 4> >(:); wait $!; \"$0\" $1 2>&1 >&4",
+			helper_path("boxlab"), verbs[i]);
+		cr_expect_eq(o.code, 141, "%s: %d", verbs[i], o.code);
+		cr_expect_str_empty(o.out, "%s", verbs[i]);
+	}
+}
 
 Test(nat, tells_how_it_is_used)
 {
