@@ -49,8 +49,12 @@ static const struct entry table[] = {
 	{"net/ipv4/conf/all/rp_filter", "0", ALL, false},
 	{"net/ipv4/conf/default/rp_filter", "0", ALL, false},
 	{"net/ipv4/conf/lo/rp_filter", "0", ALL, false},
-	{"net/ipv4/conf/all/accept_local", "0", ALL, false},
-	{"net/ipv4/conf/default/accept_local", "0", ALL, false},
+	/* A NAT that hairpins with the inside source may show a host its own address, in
+	 * what the host has sent to its own mapping. */
+	{"net/ipv4/conf/all/accept_local", "1", HOST, false},
+	{"net/ipv4/conf/default/accept_local", "1", HOST, false},
+	{"net/ipv4/conf/all/accept_local", "0", ROUTER, false},
+	{"net/ipv4/conf/default/accept_local", "0", ROUTER, false},
 	{"net/ipv4/conf/all/route_localnet", "0", ALL, false},
 	{"net/ipv4/conf/default/route_localnet", "0", ALL, false},
 	{"net/ipv4/conf/all/accept_redirects", "0", ALL, false},

@@ -114,6 +114,33 @@ Test(nat, measures_one)
 	cr_expect(strstr(o.out, "filtering (udp)             eif         eif"), "%s", o.out);
 }
 
+Test(nat, measures_each_kind_of_hairpin)
+{
+	static const char *const kinds[] = {"off", "external", "internal"};
+	static struct outcome o;
+	static struct boxlab b;
+	char file[PATH_MAX], text[64];
+	const json_t *measured;
+	json_t *list;
+
+	boxlab_open(&b, "");
+	(void)strcpy(file, boxlab_path(&b, "nat.yaml"));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		(void)snprintf(text, sizeof(text), "{preset: full-cone, hairpin: %s}\n", kinds[i]);
+		helper_write_file(file, text);
+		COMMAND(&o, helper_path("boxlab"), "nat", "probe", file, "--json");
+		cr_expect_eq(o.code, 0, "%s: %s", kinds[i], o.out);
+		list = json_of(&o);
+		measured = json_object_get(json_array_get(list, 0), "measured");
+		cr_expect_str_eq(boxlab_text(json_object_get(measured, "tcp"), "hairpin"),
+				 kinds[i]);
+		cr_expect_str_eq(boxlab_text(json_object_get(measured, "udp"), "hairpin"),
+				 kinds[i]);
+		json_decref(list);
+	}
+	boxlab_close(&b);
+}
+
 /* Limits would be in the way, and are not what is measured. */
 Test(nat, lifts_limits_while_it_measures)
 {
