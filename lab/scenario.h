@@ -159,8 +159,9 @@ struct scenario_wire_change {
 struct scenario_step {
 	struct where at;
 	char *name;
-	bool links; /* wait until every function has a control link to every other */
-	bool boxer; /* programs are started through `boxer exec` */
+	bool links;    /* wait until every function has a control link to every other */
+	bool boxer;    /* programs are started through `boxer exec` */
+	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP: by which "serve" and "listening" are heard */
 	uint64_t timeout_ns;
 	struct scenario_nat_change *changes; /* of NATs, in this order */
 	size_t n_changes;

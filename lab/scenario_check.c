@@ -156,6 +156,31 @@ static void check_path(struct check *check, const struct scenario_step *step)
 			     "path: to prove that it is direct, the step needs '%s'", missing);
 }
 
+static bool in_function(const struct check *check, const char *node)
+{
+	const struct scenario_name *name = node ? scenario_names_find(&check->names, node) : NULL;
+
+	return name && !name->is_nat && name->node->role == ROLE_FUNCTION;
+}
+
+/* Through Boxer, a datagram to a name would go astray, and its answer never come. */
+static void check_proto(struct check *check, const struct scenario_step *step)
+{
+	const char *node = NULL;
+
+	if (step->proto != IPPROTO_UDP || !step->boxer || !check->roles_known)
+		return;
+	for (size_t i = 0; !node && i < step->n_serve; i++)
+		node = in_function(check, step->serve[i].node) ? step->serve[i].node : NULL;
+	for (size_t i = 0; !node && i < step->n_run; i++)
+		node = in_function(check, step->run[i].node) ? step->run[i].node : NULL;
+	if (node)
+		source_error(check->source, check_at(check, &step->proto, step->at),
+			     "proto: Boxer carries TCP alone, so with the function '%s' the step "
+			     "needs 'boxer: off'",
+			     node);
+}
+
 /* What is said of the programs of a step that has none. */
 static void check_without_run(struct check *check, const struct scenario_step *step)
 {
@@ -222,6 +247,7 @@ static void check_step(struct check *check, const struct scenario_step *step)
 		(void)check_resolve(check, &step->run[i].node, step->run[i].at);
 	check_without_run(check, step);
 	check_path(check, step);
+	check_proto(check, step);
 	dropper = check_resolve(check, &step->dropped_by, step->at);
 	if (dropper && !scenario_nat_of(check->scenario, dropper->node))
 		source_error(check->source, check_at(check, &step->dropped_by, step->at),

@@ -5,6 +5,8 @@
 #include "lab/scenario_link_keys.h"
 #include "lab/scenario_nat_keys.h"
 
+#include <netinet/in.h>
+
 #define CPUS_MAX 1024
 
 const char *const scenario_role_words[] = {"function", "seed", "host", NULL};
@@ -12,6 +14,8 @@ static const char *const links_words[] = {"all", NULL};
 static const int links_values[] = {true};
 const char *const scenario_path_words[] = {"any", "direct", NULL};
 const char *const scenario_exit_words[] = {"zero", "nonzero", "any", NULL};
+static const char *const proto_words[] = {"tcp", "udp", NULL};
+static const int proto_values[] = {IPPROTO_TCP, IPPROTO_UDP};
 static const char *const moved_words[] = {"sent", "received", NULL};
 
 static const struct key node_rows[] = {
@@ -92,11 +96,11 @@ static const struct keys node_keys = {
 	.rows = node_rows,
 };
 
-#define PORT_ROW                                                          \
-	{                                                                 \
-		.name = "port", .kind = KEY_PORT, .required = true,       \
-		KEY_MEMBER(struct scenario_program, port),                \
-		.doc = "The TCP port where it listens when it is ready.", \
+#define PORT_ROW                                                      \
+	{                                                             \
+		.name = "port", .kind = KEY_PORT, .required = true,   \
+		KEY_MEMBER(struct scenario_program, port),            \
+		.doc = "The port where it listens when it is ready.", \
 	}
 #define NODE_ROW                                                                              \
 	{                                                                                     \
@@ -377,6 +381,18 @@ static const struct key step_rows[] = {
 		KEY_MEMBER(struct scenario_step, boxer),
 		.doc = "Start the programs of functions through `boxer exec`; those of hosts "
 		       "and of the seed never are. `off` shows what happens without Boxer.",
+	},
+	{
+		.name = "proto",
+		.kind = KEY_ENUM,
+		.words = proto_words,
+		.values = proto_values,
+		.initial = "tcp",
+		KEY_MEMBER(struct scenario_step, proto),
+		.doc = "By what the programs of `listening` and `serve` are spoken to, and of "
+		       "what a path is proven. With `udp` a server is ready when a socket "
+		       "is bound to its port. Boxer carries TCP alone, so that programs of "
+		       "functions need `boxer: off` with it.",
 	},
 	{
 		.name = "serve",

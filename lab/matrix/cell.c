@@ -130,7 +130,7 @@ static bool rendezvous_listens(void *arg)
 {
 	struct listening *l = arg;
 	struct error err;
-	int r = listener_check(l->fd, RENDEZVOUS_PORT, &err);
+	int r = listener_check(l->fd, IPPROTO_TCP, RENDEZVOUS_PORT, &err);
 
 	if (r < 0)
 		world_trouble(&l->cell->world, "%s: %s", name_rendezvous, err.text);

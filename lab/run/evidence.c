@@ -162,6 +162,7 @@ int evidence_begin(struct evidence *e, struct world *world, const struct scenari
 	*e = (struct evidence){
 		.world = world,
 		.step = step,
+		.proto = step->proto,
 		.from = plan_find(world->plan, step->run[0].node),
 		.to = plan_find(world->plan, step->serve[0].node),
 	};

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -198,7 +199,7 @@ int judge_begin(struct doing *d, struct error *err)
 		r = read_dropped(d, &d->dropped, err);
 	if (r == 0 && d->step->path == PATH_DIRECT)
 		r = evidence_begin(&d->evidence, d->world, d->step, err);
-	if (d->n_serve && d->n_serve < d->n_jobs)
+	if (d->n_serve && d->n_serve < d->n_jobs && d->step->proto != IPPROTO_UDP)
 		d->world->contact = (struct contact){
 			.from = speaker(d)->machine->node,
 			.to = d->jobs[0].machine->node,

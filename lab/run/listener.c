@@ -21,7 +21,13 @@ int listener_open(int netns, struct error *err)
 	return ns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG, err);
 }
 
-static int ask(int fd, uint8_t family, uint16_t port)
+/* A UDP socket that hears anybody is not connected. */
+static uint8_t ready_state(uint8_t proto)
+{
+	return proto == IPPROTO_UDP ? TCP_CLOSE : TCP_LISTEN;
+}
+
+static int ask(int fd, uint8_t family, uint8_t proto, uint16_t port)
 {
 	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
@@ -30,15 +36,15 @@ static int ask(int fd, uint8_t family, uint16_t port)
 	h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	request->sdiag_family = family;
-	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = 1 << TCP_LISTEN;
+	request->sdiag_protocol = proto;
+	request->idiag_states = 1U << ready_state(proto);
 	/* A hint only: not every kernel selects by it. */
 	request->id.idiag_sport = htons(port);
 	return send(fd, h, h->nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
 /* Return: 1 when the dump has ended, 0 when more is to come, or -errno. */
-static int take_part(const void *buf, size_t size, uint16_t port, bool *found)
+static int take_part(const void *buf, size_t size, uint8_t proto, uint16_t port, bool *found)
 {
 	int len = (int)size;
 
@@ -54,33 +60,34 @@ static int take_part(const void *buf, size_t size, uint16_t port, bool *found)
 		}
 		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
 		    mnl_nlmsg_get_payload_len(h) >= sizeof(*socket) &&
-		    socket->idiag_state == TCP_LISTEN && socket->id.idiag_sport == htons(port))
+		    socket->idiag_state == ready_state(proto) &&
+		    socket->id.idiag_sport == htons(port))
 			*found = true;
 	}
 	return 0;
 }
 
-static int check_family(int fd, uint8_t family, uint16_t port, bool *found)
+static int check_family(int fd, uint8_t family, uint8_t proto, uint16_t port, bool *found)
 {
 	static char buf[PART_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
-	int r = ask(fd, family, port);
+	int r = ask(fd, family, proto, port);
 
 	while (r == 0) {
 		ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
-		r = n < 0 ? -errno : take_part(buf, (size_t)n, port, found);
+		r = n < 0 ? -errno : take_part(buf, (size_t)n, proto, port, found);
 	}
 	return r < 0 ? r : 0;
 }
 
-int listener_check(int fd, uint16_t port, struct error *err)
+int listener_check(int fd, uint8_t proto, uint16_t port, struct error *err)
 {
 	bool found = false;
-	int r = check_family(fd, AF_INET, port, &found);
+	int r = check_family(fd, AF_INET, proto, port, &found);
 
 	/* A kernel without IPv6 has nothing to say of it. */
 	if (r == 0 && !found) {
-		r = check_family(fd, AF_INET6, port, &found);
+		r = check_family(fd, AF_INET6, proto, port, &found);
 		if (r == -ENOENT || r == -EAFNOSUPPORT)
 			r = 0;
 	}

@@ -29,6 +29,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@
 #define TERM_NS	       (1 * NS_PER_S)
 #define KILL_NS	       (10 * NS_PER_S)
 #define FILE_WORD_MAX  32 /* of a program's name in names of files */
-#define MISSING_MAX    5  /* pairs that are named when links are missing */
+#define PORT_NAME_MAX  16
+#define MISSING_MAX    5 /* pairs that are named when links are missing */
 
 const char *job_name(const struct job *job)
 {
@@ -132,6 +134,14 @@ static int wait_links(struct doing *d, struct error *err)
 
 /* ---- programs that run already ---- */
 
+static const char *port_name(const struct scenario_step *step, uint16_t port,
+			     char buf[static PORT_NAME_MAX])
+{
+	(void)snprintf(buf, PORT_NAME_MAX, "%sport %u", step->proto == IPPROTO_UDP ? "UDP " : "",
+		       port);
+	return buf;
+}
+
 struct listening {
 	struct doing *d;
 	const struct scenario_program *program;
@@ -142,7 +152,7 @@ static bool listens(void *arg)
 {
 	struct listening *l = arg;
 	struct error err;
-	int r = listener_check(l->fd, l->program->port, &err);
+	int r = listener_check(l->fd, l->d->step->proto, l->program->port, &err);
 
 	if (r < 0)
 		world_trouble(l->d->world, "%s: %s", l->program->node, err.text);
@@ -159,6 +169,7 @@ static int wait_listening(struct doing *d, struct error *err)
 		cleanup_close int fd =
 			listener_open(topo_netns(d->world->topo, machine->node->topo), err);
 		struct listening l = {.d = d, .program = program, .fd = fd};
+		char port[PORT_NAME_MAX];
 
 		if (fd < 0)
 			return error_wrap(err, "%s", program->node);
@@ -169,8 +180,8 @@ static int wait_listening(struct doing *d, struct error *err)
 						 .poll_ns = LISTEN_POLL_NS,
 					 });
 		if (r == -ETIMEDOUT)
-			r = error_set(err, EXPECT_UNMET, "%s: nothing listened on port %u in time",
-				      program->node, program->port);
+			r = error_set(err, EXPECT_UNMET, "%s: nothing listened on %s in time",
+				      program->node, port_name(d->step, program->port, port));
 	}
 	return r;
 }
@@ -237,15 +248,16 @@ static int open_listener(struct doing *d, struct job *job, struct error *err)
 {
 	int netns = topo_netns(d->world->topo, job->machine->node->topo);
 	int r = listener_open(netns, err);
+	char port[PORT_NAME_MAX];
 
 	if (r < 0)
 		return error_wrap(err, "%s", job->from->node);
 	job->listener = r;
-	r = listener_check(job->listener, job->from->port, err);
+	r = listener_check(job->listener, d->step->proto, job->from->port, err);
 	/* Whoever that is, the step would take it for its own server. */
 	if (r > 0)
-		return error_set(err, EXPECT_UNMET, "%s: something listens on port %u already",
-				 job->from->node, job->from->port);
+		return error_set(err, EXPECT_UNMET, "%s: something listens on %s already",
+				 job->from->node, port_name(d->step, job->from->port, port));
 	return r;
 }
 
@@ -262,7 +274,7 @@ static bool servers_settled(void *arg)
 
 		if (job->ready || job->program.ended)
 			continue;
-		r = listener_check(job->listener, job->from->port, &err);
+		r = listener_check(job->listener, d->step->proto, job->from->port, &err);
 		if (r < 0)
 			world_trouble(d->world, "%s: %s", job->from->node, err.text);
 		job->ready = r > 0;
@@ -275,6 +287,7 @@ static int wait_servers(struct doing *d, struct error *err)
 {
 	char how[EXPECT_STATUS_MAX + 64];
 	char status[EXPECT_STATUS_MAX];
+	char port[PORT_NAME_MAX];
 	int r = world_wait(d->world, &(struct wait){
 					     .done = servers_settled,
 					     .arg = d,
@@ -289,12 +302,12 @@ static int wait_servers(struct doing *d, struct error *err)
 
 		if (job->ready)
 			continue;
+		(void)port_name(d->step, job->from->port, port);
 		if (job->program.ended)
-			(void)snprintf(how, sizeof(how), "%s before it listened on port %u",
-				       expect_describe(&job->program.end, status), job->from->port);
+			(void)snprintf(how, sizeof(how), "%s before it listened on %s",
+				       expect_describe(&job->program.end, status), port);
 		else
-			(void)snprintf(how, sizeof(how), "did not listen on port %u in time",
-				       job->from->port);
+			(void)snprintf(how, sizeof(how), "did not listen on %s in time", port);
 		return job_failed(job, how, err);
 	}
 	return 0;

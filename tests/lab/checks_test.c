@@ -12,6 +12,13 @@ static const struct refused refused[] = {
 	 "t.yaml:4:3: a second seed; the first is 'seed' in line 3\n"},
 	{"a seed that is counted", HEAD "  seed: {role: seed, count: 2}\n",
 	 "t.yaml:3:29: there is only one seed\n"},
+	{"datagrams through Boxer",
+	 STEP "  - name: s\n"
+	      "    proto: udp\n"
+	      "    serve: {node: seed, command: x, port: 1}\n"
+	      "    run: {node: fn1, command: x}\n",
+	 "t.yaml:7:12: proto: Boxer carries TCP alone, so with the function 'fn1' the step needs "
+	 "'boxer: off'\n"},
 	{"a seed behind a NAT", HEAD "  seed: {role: seed, nat: lambda}\n",
 	 "t.yaml:3:27: the seed is public, it cannot be behind a NAT\n"},
 	{"a seed behind a shared NAT",

@@ -99,6 +99,56 @@ Test(run, proves_paths_between_machines_of_all_kinds)
 	boxlab_close(&b);
 }
 
+Test(run, proves_paths_of_datagrams)
+{
+	static struct boxlab b;
+	const json_t *nat;
+
+	boxlab_try(
+		&b,
+		"name: test\n"
+		"nodes:\n"
+		"  pub: {role: host}\n"
+		"  fwd: {role: host, nat: {preset: lambda, forwards: [{port: 7100, proto: udp}]}}\n"
+		"  shut: {role: host, nat: linux}\n"
+		"steps:\n"
+		"  - name: two NATs\n"
+		"    proto: udp\n"
+		"    serve: {node: fwd, command: lab-udp 7100, port: 7100}\n"
+		"    run: {node: shut, command: lab-udp fwd 7100 100}\n"
+		"    moved: {sent: /sent, received: /received}\n"
+		"    expect: {path: direct}\n"
+		"  - name: another protocol\n"
+		"    serve: {node: fwd, command: lab-udp 7100, port: 7100}\n"
+		"    run: {node: shut, command: \"true\"}\n"
+		"    timeout: 300ms\n"
+		"  - name: another server\n"
+		"    proto: udp\n"
+		"    serve: {node: fwd, command: pingpong --serve 7100, port: 7100}\n"
+		"    run: {node: shut, command: \"true\"}\n"
+		"    timeout: 300ms\n"
+		"  - name: nobody\n"
+		"    proto: udp\n"
+		"    listening: {node: pub, port: 53}\n"
+		"    timeout: 100ms\n"
+		"  - name: shut\n"
+		"    proto: udp\n"
+		"    serve: {node: shut, command: lab-udp 7100, port: 7100}\n"
+		"    run: {node: pub, command: lab-udp shut 7100 1}\n"
+		"    expect: {exit: nonzero, dropped_by: shut}\n");
+	boxlab_expect(&b, 1, "fail");
+	boxlab_expect_step(&b, "two NATs", "pass", NULL);
+	boxlab_expect_step(&b, "another protocol", "fail", "did not listen on port 7100 in time");
+	boxlab_expect_step(&b, "another server", "fail", "did not listen on UDP port 7100 in time");
+	boxlab_expect_step(&b, "nobody", "fail", "pub: nothing listened on UDP port 53 in time");
+	boxlab_expect_step(&b, "shut", "pass", NULL);
+	nat = json_array_get(json_object_get(b.results, "paths"), 0);
+	cr_expect_str_eq(boxlab_text(nat, "proof"), "direct");
+	nat = json_array_get(json_object_get(nat, "nats"), 1);
+	cr_expect_geq(json_integer_value(json_object_get(nat, "bytes")), 100000);
+	boxlab_close(&b);
+}
+
 Test(run, prints_a_line_per_step_and_says_where_the_results_are)
 {
 	static struct boxlab b;
