@@ -101,7 +101,7 @@ static int allocate(struct making *m, struct error *err)
 	struct plan *plan = m->plan;
 	const struct scenario *scenario = plan->scenario;
 	size_t n_nats = scenario->n_nats;
-	size_t n_nodes = 0;
+	size_t n_nodes = 0, n_others = 0;
 	size_t n_hidden, n_links;
 
 	for (size_t i = 0; i < scenario->n_nodes; i++) {
@@ -109,6 +109,7 @@ static int allocate(struct making *m, struct error *err)
 
 		n_nodes += node->count;
 		n_nats += node->nat ? node->count : 0;
+		n_others += (size_t)node->count * node->addresses;
 		if (node->role == ROLE_FUNCTION)
 			plan->n_functions += node->count;
 	}
@@ -125,8 +126,8 @@ static int allocate(struct making *m, struct error *err)
 	plan->wires = calloc(n_nats + n_nodes + 1, sizeof(*plan->wires));
 	plan->spec.nodes = calloc(1 + n_nats + n_nodes + n_hidden, sizeof(*plan->spec.nodes));
 	plan->spec.links = calloc(n_links, sizeof(*plan->spec.links));
-	plan->spec.routes =
-		calloc(2 * n_links + TOPO_OTHERS_MAX * n_nats, sizeof(*plan->spec.routes));
+	plan->spec.routes = calloc(2 * n_links + TOPO_OTHERS_MAX * n_nats + n_others,
+				   sizeof(*plan->spec.routes));
 	m->lans = calloc(n_nats + 1, sizeof(*m->lans));
 	m->shared = calloc(scenario->n_nats + 1, sizeof(*m->shared));
 	if (!plan->nodes || !plan->nats || !plan->reflectors || !plan->wires || !plan->spec.nodes ||

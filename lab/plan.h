@@ -80,7 +80,8 @@ struct plan_nat {
  * @from: the scenario's entry
  * @topo: its index in plan.spec.nodes
  * @nat: index into plan.nats of the nearest one, or PLAN_NONE for a public machine
- * @inside: the address of its eth0 (port 0)
+ * @inside: the address of its eth0 (port 0); a public machine's others are in
+ *	plan.spec.nodes[topo].others
  * @external: what the world sees: the outermost NAT's first address, or @inside
  * @link: its own link in plan.spec.links; ends[0] is the router's
  * @wait: what `boxer run` waits for; 0 when it has no guest

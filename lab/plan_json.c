@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <netinet/in.h>
 
 static const char *const kind_names[] = {"internet", "nat", "host"};
 
@@ -34,26 +35,37 @@ static json_t *words(char *const *argv)
 	return list;
 }
 
+static json_t *addresses(const struct addr *addrs, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list, address(&addrs[i]));
+	return list;
+}
+
 static json_t *node(const struct plan *plan, const struct plan_node *node)
 {
-	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:i}", "name", node->name, "role",
+	const struct topo_node *topo = &plan->spec.nodes[node->topo];
+
+	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:i}", "name", node->name, "role",
 			 scenario_role_words[node->from->role], "nat",
 			 node->nat == PLAN_NONE ? NULL : plan->nats[node->nat].name, "inside",
-			 address(&node->inside), "external", address(&node->external), "run",
-			 words(node->from->run), "wait", (int)node->wait);
+			 address(&node->inside), "external", address(&node->external), "others",
+			 addresses(topo->others, topo->n_others), "run", words(node->from->run),
+			 "wait", (int)node->wait);
 }
 
 static json_t *nat(const struct plan *plan, const struct plan_nat *nat)
 {
 	const struct topo_node *node = &plan->spec.nodes[nat->topo];
-	json_t *others = json_array();
 
-	for (size_t i = 0; i < node->n_others; i++)
-		(void)json_array_append_new(others, address(&node->others[i]));
+	/* The last one is the spare. */
 	return json_pack("{s:s, s:s?, s:s?, s:o, s:o, s:o, s:o}", "name", nat->name, "behind",
 			 nat->upstream == PLAN_NONE ? NULL : plan->nats[nat->upstream].name, "from",
-			 nat->from->from, "external", address(&nat->external), "others", others,
-			 "spare", address(&nat->spare), "declared", nat_json(&nat->nat));
+			 nat->from->from, "external", address(&nat->external), "others",
+			 addresses(node->others, node->n_others - 1), "spare", address(&nat->spare),
+			 "declared", nat_json(&nat->nat));
 }
 
 static json_t *namespace(const struct topo_node *node)
@@ -219,9 +231,10 @@ static json_t *step(const struct scenario_step *step)
 			  scenario_path_words[step->path], "dropped_by", step->dropped_by);
 
 	return json_pack(
-		"{s:s, s:b, s:o, s:o, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name,
+		"{s:s, s:b, s:o, s:o, s:o, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name,
 		"links", step->links, "listening", listening(step), "nat", changes(step), "wire",
-		wire_changes(step), "boxer", step->boxer, "timeout_ns",
+		wire_changes(step), "boxer", step->boxer, "proto",
+		step->proto == IPPROTO_UDP ? "udp" : "tcp", "timeout_ns",
 		(json_int_t)step->timeout_ns, "serve", programs(step->serve, step->n_serve), "run",
 		programs(step->run, step->n_run), "values", values(step->values, step->n_values),
 		"moved", moved(step->moved, step->n_moved), "expect", expect);

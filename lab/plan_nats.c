@@ -161,9 +161,25 @@ static int add_addresses(struct making *m, size_t i, struct error *err)
 	return r < 0 ? r : add_address(m, nat, &nat->spare, err);
 }
 
+static void add_public(struct making *m, const struct plan_node *node)
+{
+	struct topo_node *topo = &m->plan->spec.nodes[node->topo];
+
+	_Static_assert(TOPO_OTHERS_MAX >= SCENARIO_ADDRESSES_MAX, "all but the first");
+	for (unsigned i = 1; node->nat == PLAN_NONE && i < node->from->addresses; i++) {
+		struct addr *addr = &topo->others[topo->n_others++];
+
+		*addr = making_public(m);
+		making_route(m, node->link, addr);
+	}
+}
+
 int making_more(struct making *m, struct error *err)
 {
 	struct plan *plan = m->plan;
+
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		add_public(m, &plan->nodes[i]);
 
 	for (size_t i = 0; i < plan->n_nats; i++) {
 		int r = add_forwards(plan, i, err);

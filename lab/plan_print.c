@@ -64,6 +64,20 @@ static void print_command(char *const *argv, FILE *out)
 	}
 }
 
+/* Addresses that follow each other, but the first one. */
+static void print_also(const char *verb, const struct addr *addrs, size_t n, int indent, FILE *out)
+{
+	char first[ADDR_TEXT_MAX], last[ADDR_TEXT_MAX];
+
+	if (!n)
+		return;
+	(void)fprintf(out, "%*s  %s also %s", indent, "", verb, addr_format(&addrs[0], first));
+	if (n > 1)
+		(void)fprintf(out, " %s %s", n > 2 ? "to" : "and",
+			      addr_format(&addrs[n - 1], last));
+	(void)fputc('\n', out);
+}
+
 /* The guest of a function, indented by @indent. */
 static void print_guest(const struct plan_node *node, int indent, FILE *out)
 {
@@ -90,12 +104,14 @@ static void print_nodes(const struct plan *plan, FILE *out)
 		      "NAT", "SEEN AS");
 	for (size_t i = 0; i < plan->n_nodes; i++) {
 		const struct plan_node *node = &plan->nodes[i];
+		const struct topo_node *topo = &plan->spec.nodes[node->topo];
 
 		(void)fprintf(out, "%-*s  %-8s  %-15s  %-*s  %s\n", name, node->name,
 			      scenario_role_words[node->from->role],
 			      addr_format(&node->inside, inside), nat,
 			      node->nat == PLAN_NONE ? "-" : plan->nats[node->nat].name,
 			      addr_format(&node->external, external));
+		print_also("has", topo->others, topo->n_others, name, out);
 		print_guest(node, name, out);
 	}
 }
@@ -114,10 +130,7 @@ static void print_addresses(const struct plan *plan, const struct plan_nat *nat,
 	const struct topo_node *node = &plan->spec.nodes[nat->topo];
 	char text[ADDR_TEXT_MAX], inside[ADDR_TEXT_MAX];
 
-	if (nat->nat.addresses > 1)
-		(void)fprintf(out, "%*s  uses also %s to %s\n", indent, "",
-			      addr_format(&node->others[0], text),
-			      addr_format(&node->others[nat->nat.addresses - 2], inside));
+	print_also("uses", node->others, nat->nat.addresses - 1, indent, out);
 	for (size_t i = 0; i < nat->nat.n_statics; i++)
 		(void)fprintf(out, "%*s  gives %s to %s alone\n", indent, "",
 			      addr_format(&nat->nat.statics[i].external, text),
@@ -237,13 +250,18 @@ static void print_wires(const struct plan *plan, FILE *out)
 	}
 }
 
-static void print_program(const char *verb, const struct scenario_program *program, int width,
-			  FILE *out)
+static const char *port_word(const struct scenario_step *step)
+{
+	return step->proto == IPPROTO_UDP ? "UDP port" : "port";
+}
+
+static void print_program(const char *verb, const struct scenario_step *step,
+			  const struct scenario_program *program, int width, FILE *out)
 {
 	(void)fprintf(out, "    %-6s  %-*s  ", verb, width, program->node);
 	print_command(program->argv, out);
 	if (program->port)
-		(void)fprintf(out, "  (port %u)", program->port);
+		(void)fprintf(out, "  (%s %u)", port_word(step), program->port);
 	if (program->cpu >= 0)
 		(void)fprintf(out, "  (cpu %d)", program->cpu);
 	(void)fputc('\n', out);
@@ -324,13 +342,13 @@ static void print_step(const struct scenario_step *step, size_t number, FILE *ou
 	if (step->links)
 		(void)fputs("    links   every function to every other\n", out);
 	for (size_t i = 0; i < step->n_listening; i++)
-		(void)fprintf(out, "    await   %s listens on port %u\n", step->listening[i].node,
-			      step->listening[i].port);
+		(void)fprintf(out, "    await   %s listens on %s %u\n", step->listening[i].node,
+			      port_word(step), step->listening[i].port);
 	print_changes(step, out);
 	for (size_t i = 0; i < step->n_serve; i++)
-		print_program("serve", &step->serve[i], width, out);
+		print_program("serve", step, &step->serve[i], width, out);
 	for (size_t i = 0; i < step->n_run; i++)
-		print_program("run", &step->run[i], width, out);
+		print_program("run", step, &step->run[i], width, out);
 	print_values("values", step->values, step->n_values, out);
 	print_values("moved", step->moved, step->n_moved, out);
 	if (!step->n_run && !step->dropped_by)

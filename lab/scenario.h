@@ -18,12 +18,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define SCENARIO_NODES_MAX  4096 /* after counts are multiplied out */
-#define SCENARIO_STEPS_MAX  1024
-#define SCENARIO_BEHIND_MAX 240 /* addresses behind one NAT */
-#define SCENARIO_NATS_DEEP  4	/* NATs one behind the other */
-#define SCENARIO_SIZE_MAX   (1024 * 1024)
-#define SCENARIO_ERRORS_MAX 64
+#define SCENARIO_NODES_MAX     4096 /* after counts are multiplied out */
+#define SCENARIO_STEPS_MAX     1024
+#define SCENARIO_ADDRESSES_MAX 8   /* of one machine */
+#define SCENARIO_BEHIND_MAX    240 /* addresses behind one NAT */
+#define SCENARIO_NATS_DEEP     4   /* NATs one behind the other */
+#define SCENARIO_SIZE_MAX      (1024 * 1024)
+#define SCENARIO_ERRORS_MAX    64
 
 /** struct where - a position in the document, for errors that come later */
 struct where {
@@ -84,6 +85,7 @@ struct scenario_node {
 	struct scenario_link *link; /* to its NAT or the public side; NULL: no wire */
 	char **run;		    /* the guest started at once by `boxer run`, NULL-terminated,
 				   * or NULL: `boxer node` */
+	unsigned addresses;	  /* of each machine; more than one has only a public one */
 	unsigned wait; /* members that guest waits for; 0: all functions of the scenario */
 };
 

@@ -78,6 +78,19 @@ static void check_guest(struct check *check, const struct scenario_node *node)
 			     check->n_functions);
 }
 
+static void check_addresses(struct check *check, const struct scenario_node *node)
+{
+	struct where where = check_at(check, &node->addresses, node->at);
+
+	if (node->addresses < 2)
+		return;
+	if (scenario_nat_of(check->scenario, node))
+		source_error(check->source, where,
+			     "addresses: behind a NAT a machine has one; the NAT may have more");
+	else if (node->role == ROLE_FUNCTION && !check_refused(check, &node->role))
+		source_error(check->source, where, "addresses: a function has one");
+}
+
 static void check_node(struct check *check, const struct scenario_node *node)
 {
 	static const char *const reserved[] = {"internet", "localhost"};
@@ -94,6 +107,7 @@ static void check_node(struct check *check, const struct scenario_node *node)
 		source_error(check->source, check_at(check, nat, node->at),
 			     "the seed is public, it cannot be behind a NAT");
 	check_link(check, node->link);
+	check_addresses(check, node);
 	if (!check_refused(check, &node->role))
 		check_guest(check, node);
 }

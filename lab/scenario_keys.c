@@ -64,6 +64,16 @@ static const struct key node_rows[] = {
 		.doc = "The link of each of them, to its NAT or to the public side, as a wire.",
 	},
 	{
+		.name = "addresses",
+		.kind = KEY_INTEGER,
+		.min = 1,
+		.max = SCENARIO_ADDRESSES_MAX,
+		.initial = "1",
+		KEY_MEMBER(struct scenario_node, addresses),
+		.doc = "How many addresses each of them has, for a host or a seed that is "
+		       "public. Its name leads to the first one.",
+	},
+	{
 		.name = "run",
 		.kind = KEY_COMMAND,
 		.absent = "nothing: Boxer without a guest",

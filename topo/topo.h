@@ -51,7 +51,7 @@ enum topo_kind {
  *	      TOPO_INTERNET_ADDR)
  * @others: further addresses of a TOPO_NAT on its public side, @n_others of them: its
  *	pool's from the second on, then those of its one-to-one machines and any
- *	spare ones, in any order. Their routes are the caller's
+ *	spare ones, in any order; or of a TOPO_HOST. Their routes are the caller's
  * @wan: the interface of a TOPO_NAT on its public side
  */
 struct topo_node {

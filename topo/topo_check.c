@@ -63,7 +63,7 @@ static int check_others(const struct topo_node *node, struct error *err)
 			return error_set(err, EINVAL, "%s is there twice",
 					 addr_format_host(other, text));
 	}
-	return topo_check_addresses(node, node->nat, err);
+	return 0;
 }
 
 static int check_nat(const struct topo_node *node, struct error *err)
@@ -79,17 +79,21 @@ static int check_nat(const struct topo_node *node, struct error *err)
 	r = nat_check(node->nat, err);
 	if (!r)
 		r = check_others(node, err);
+	if (!r)
+		r = topo_check_addresses(node, node->nat, err);
 	return r < 0 && err ? error_wrap(err, "%s", node->name) : r;
 }
 
 static int check_node(const struct topo_spec *spec, size_t i, struct error *err)
 {
 	const struct topo_node *node = &spec->nodes[i];
+	int r;
 
 	if (!is_name(node->name, sizeof(node->name)))
 		return error_set(err, EINVAL, "node %zu has no name", i);
-	if (node->kind != TOPO_NAT && node->n_others)
-		return error_set(err, EINVAL, "%s: further addresses are a NAT's", node->name);
+	if (node->kind == TOPO_INTERNET && node->n_others)
+		return error_set(err, EINVAL, "%s: the public side has no further addresses",
+				 node->name);
 	switch (node->kind) {
 	case TOPO_NAT:
 		return check_nat(node, err);
@@ -98,7 +102,8 @@ static int check_node(const struct topo_spec *spec, size_t i, struct error *err)
 		if (node->nat)
 			return error_set(err, EINVAL, "%s: a NAT is declared for what is none",
 					 node->name);
-		return 0;
+		r = check_others(node, err);
+		return r < 0 && err ? error_wrap(err, "%s", node->name) : r;
 	default:
 		return error_set(err, EINVAL, "%s: there is no kind %u", node->name, node->kind);
 	}

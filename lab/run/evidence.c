@@ -245,6 +245,8 @@ static void describe_end(const struct evidence *e, const struct plan_node *node,
 	const struct plan *plan = e->world->plan;
 	const struct carrier *c = carrier_of(e, node);
 	size_t outermost = plan_outermost(plan, node->nat);
+	const struct topo_node *outside =
+		&plan->spec.nodes[outermost == PLAN_NONE ? node->topo : plan->nats[outermost].topo];
 
 	*ret_end = (struct proof_end){
 		.name = node->name,
@@ -255,13 +257,9 @@ static void describe_end(const struct evidence *e, const struct plan_node *node,
 		/* What the internet received there, the node has sent. */
 		.link_sent = c ? c->received : 0,
 		.link_received = c ? c->sent : 0,
+		.others = outside->others,
+		.n_others = outside->n_others,
 	};
-	if (outermost != PLAN_NONE) {
-		const struct topo_node *router = &plan->spec.nodes[plan->nats[outermost].topo];
-
-		ret_end->others = router->others;
-		ret_end->n_others = router->n_others;
-	}
 }
 
 static void describe_routers(const struct evidence *e, struct proof_case *c)
@@ -287,12 +285,23 @@ static int cmp_host(const void *a, const void *b)
 	return addr_cmp_host(a, b);
 }
 
+static void add_partner(const struct plan *plan, const struct plan_node *node,
+			struct addr *partners, size_t *n)
+{
+	const struct topo_node *topo = &plan->spec.nodes[node->topo];
+
+	partners[(*n)++] = node->external;
+	for (size_t i = 0; i < topo->n_others; i++)
+		partners[(*n)++] = topo->others[i];
+}
+
 int evidence_judge(const struct evidence *e, uint64_t sent, uint64_t received,
 		   struct proof *ret_proof)
 {
 	const struct plan *plan = e->world->plan;
 	cleanup_free struct proof_link *others = calloc(e->n_carriers + 1, sizeof(*others));
-	cleanup_free struct addr *partners = calloc(plan->n_nodes, sizeof(*partners));
+	cleanup_free struct addr *partners =
+		calloc(plan->n_nodes * SCENARIO_ADDRESSES_MAX, sizeof(*partners));
 	struct proof_case c = {
 		.proto = e->proto,
 		.port = e->step->serve[0].port,
@@ -321,7 +330,7 @@ int evidence_judge(const struct evidence *e, uint64_t sent, uint64_t received,
 	for (size_t i = 0; i < plan->n_nodes; i++)
 		if (&plan->nodes[i] != e->from && &plan->nodes[i] != e->to &&
 		    takes_part(e, &plan->nodes[i]))
-			partners[c.n_partners++] = plan->nodes[i].external;
+			add_partner(plan, &plan->nodes[i], partners, &c.n_partners);
 	qsort(partners, c.n_partners, sizeof(*partners), cmp_host);
 	return proof_judge(&c, ret_proof);
 }

@@ -19,6 +19,13 @@ static const struct refused refused[] = {
 	      "    run: {node: fn1, command: x}\n",
 	 "t.yaml:7:12: proto: Boxer carries TCP alone, so with the function 'fn1' the step needs "
 	 "'boxer: off'\n"},
+	{"addresses of what has one",
+	 HEAD SEED "  a: {role: host, nat: linux, addresses: 2}\n"
+		   "  b: {addresses: 3}\n"
+		   "  c: {role: host, addresses: 8}\n"
+		   "  d: {nat: linux, addresses: 1}\n",
+	 "t.yaml:4:42: addresses: behind a NAT a machine has one; the NAT may have more\n"
+	 "t.yaml:5:18: addresses: a function has one\n"},
 	{"a seed behind a NAT", HEAD "  seed: {role: seed, nat: lambda}\n",
 	 "t.yaml:3:27: the seed is public, it cannot be behind a NAT\n"},
 	{"a seed behind a shared NAT",

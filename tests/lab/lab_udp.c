@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SIZE	   1000
-#define ANSWER_MS  200
-#define TRIES_MAX  10
+#define SIZE	  1000
+#define ANSWER_MS 200
+#define TRIES_MAX 10
 
 static int serve(const char *port)
 {

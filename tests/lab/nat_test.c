@@ -236,6 +236,37 @@ Test(nat, shows_what_a_running_one_remembers)
 	boxlab_close(&b);
 }
 
+/* By hand, as one would with a NAT out there, and what is found declares one here. */
+Test(nat, is_declared_by_what_natprobe_found_in_a_lab)
+{
+	static struct outcome o;
+	static struct boxlab b;
+	char file[PATH_MAX], id[32];
+
+	boxlab_open(&b, "name: measure\n"
+			"nodes:\n"
+			"  pub: {role: host, addresses: 2}\n"
+			"  fn: {role: host, count: 1, nat: symmetric-sequential}\n");
+	(void)strcpy(file, boxlab_path(&b, "scenario.yaml"));
+	(void)strcpy(id, helper_id());
+	COMMAND(&o, helper_path("boxlab"), "up", "--detach", "--id", id, file);
+	cr_assert_eq(o.code, 0, "%s", o.out);
+	COMMAND(&o, "bash", "-c",
+		"exec 3< <($0 exec $1 pub -- natprobe reflect 203.0.113.10 203.0.113.11)\n"
+		"read -u 3 && $0 exec $1 fn0 -- natprobe probe 203.0.113.10 203.0.113.11 >$2",
+		helper_path("boxlab"), id, boxlab_path(&b, "measured.json"));
+	cr_expect_eq(o.code, 0, "%s", o.out);
+	COMMAND(&o, helper_path("boxlab"), "down", id);
+	cr_expect_eq(o.code, 0, "%s", o.out);
+	write_file(file, "name: again\n"
+			 "nodes: {fn: {role: host, count: 1, nat: {from: measured.json}}}\n");
+	boxlab_run(&b);
+	boxlab_expect(&b, 0, "pass");
+	COMMAND(&o, helper_path("boxlab"), "plan", file);
+	cr_expect(strstr(o.out, "  apdm      apdf       sequential  off "), "%s", o.out);
+	boxlab_close(&b);
+}
+
 static const struct {
 	const char *args[4];
 	const char *words;

@@ -38,15 +38,15 @@ static void expect_unique_addresses(const struct plan *plan)
 {
 	const struct topo_spec *spec = &plan->spec;
 	cleanup_free struct addr *all =
-		calloc(2 * spec->n_links + TOPO_OTHERS_MAX * plan->n_nats + 1, sizeof(*all));
+		calloc(2 * spec->n_links + TOPO_OTHERS_MAX * spec->n_nodes + 1, sizeof(*all));
 	size_t n = 0;
 
 	cr_assert(all);
 	for (size_t i = 0; i < 2 * spec->n_links; i++)
 		if (spec->links[i / 2].ends[i % 2].addr.family != AF_UNSPEC)
 			all[n++] = spec->links[i / 2].ends[i % 2].addr;
-	for (size_t i = 0; i < plan->n_nats; i++) {
-		const struct topo_node *node = &spec->nodes[plan->nats[i].topo];
+	for (size_t i = 0; i < spec->n_nodes; i++) {
+		const struct topo_node *node = &spec->nodes[i];
 
 		for (size_t j = 0; j < node->n_others; j++)
 			all[n++] = node->others[j];
@@ -98,6 +98,8 @@ static void expect_sound(const struct plan *plan)
 	cr_assert_geq(spec->n_nodes, 1 + plan->n_nats + plan->n_nodes + plan->n_reflectors);
 	for (size_t i = 0; i < plan->n_nats; i++)
 		n_others += spec->nodes[plan->nats[i].topo].n_others;
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		n_others += spec->nodes[plan->nodes[i].topo].n_others;
 	/* Each link has one each way; but a hidden host's second sends nothing by itself. */
 	for (size_t i = 0; i < plan->n_nats; i++)
 		n_second += plan->nats[i].probe.second.family != AF_UNSPEC;
@@ -351,6 +353,24 @@ Test(plan, a_count_of_one_is_counted)
 	struct plan *plan = plan_of(scenario);
 
 	expect_node(plan, "fn0", "fn0-nat", "10.0.0.2", "203.1.0.1", 0);
+	plan_free(plan);
+	scenario_free(scenario);
+}
+
+Test(plan, a_public_machine_has_the_addresses_it_asks_for)
+{
+	struct scenario *scenario = scenario_of(HEAD "  a: {role: host, addresses: 3}\n"
+						     "  b: {role: host}\n");
+	struct plan *plan = plan_of(scenario);
+	const struct topo_node *node = &plan->spec.nodes[plan->nodes[0].topo];
+	char text[ADDR_TEXT_MAX];
+
+	expect_sound(plan);
+	expect_node(plan, "a", "-", "203.0.113.10", "203.0.113.10", 0);
+	expect_node(plan, "b", "-", "203.0.113.11", "203.0.113.11", 0);
+	cr_assert_eq(node->n_others, 2);
+	cr_expect_str_eq(addr_format(&node->others[0], text), "203.0.113.12");
+	cr_expect_str_eq(addr_format(&node->others[1], text), "203.0.113.13");
 	plan_free(plan);
 	scenario_free(scenario);
 }

@@ -188,7 +188,9 @@ Test(topo_check, refuses_further_addresses_that_are_none)
 	assert_refused(&s, "nat0: 33 further addresses are more than 32");
 	s.nodes[NAT0].n_others = 0;
 	s.nodes[FN0].n_others = 1;
-	assert_refused(&s, "fn0: further addresses are a NAT's");
+	assert_refused(&s, "fn0: further address 0 is not IPv4");
+	s.nodes[FN0].others[0] = V4(198, 51, 100, 4);
+	assert_accepted(&s);
 }
 
 Test(topo_check, refuses_links_to_nowhere)
