@@ -109,7 +109,7 @@ int scenario_nat_read(const char *text, size_t len, const char *file, struct nat
 			     "a NAT by itself knows no others: no 'behind', 'forwards', "
 			     "'one_to_one' or 'link'");
 	else if (!source_failed(&source) && nat_check(&nat.nat, &why) < 0)
-		source_error(&source, nat.at, "%s", why.text);
+		source_error(&source, scenario_nat_blame(&nat, &places), "%s", why.text);
 	if (source_failed(&source))
 		return -EINVAL;
 	*ret_nat = nat.nat;

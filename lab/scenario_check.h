@@ -20,4 +20,7 @@
 int scenario_check(const struct scenario *scenario, const struct keys_places *places,
 		   struct source *source);
 
+/** scenario_nat_blame() - where is what nat_check() refuses in @nat? Its own place when unknown. */
+struct where scenario_nat_blame(const struct scenario_nat *nat, const struct keys_places *places);
+
 #endif

@@ -1,11 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/cleanup.h"
 #include "lab/keys_near.h"
+#include "lab/scenario_check.h"
 #include "lab/scenario_checking.h"
 #include "lab/scenario_nats.h"
 
 #include <netinet/in.h>
 #include <string.h>
+
+struct where scenario_nat_blame(const struct scenario_nat *nat, const struct keys_places *places)
+{
+	const struct nat_behaviour *tcp = &nat->nat.tcp, *udp = &nat->nat.udp;
+	const void *const overloads[] = {&tcp->conflict, &udp->conflict,  &tcp->mapping,
+					 &udp->mapping,	 &tcp->filtering, &udp->filtering,
+					 &tcp->hairpin,	 &udp->hairpin};
+	const void *const none[] = {&tcp->mapping, &udp->mapping};
+	const void *const *members = none;
+	size_t n = 0;
+
+	if (nat_check_conflict(&nat->nat, NULL) < 0) {
+		members = overloads;
+		n = ARRAY_SIZE(overloads);
+	} else if (tcp->mapping == NAT_MAPPING_NONE || udp->mapping == NAT_MAPPING_NONE) {
+		n = ARRAY_SIZE(none);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (keys_given(places, members[i]))
+			return keys_at(places, members[i], nat->at);
+	return nat->at;
+}
 
 /* The only place where an inconsistent declaration is known by its line. */
 static void check_behaviour(struct check *check, const struct scenario_nat *nat)
@@ -13,7 +36,7 @@ static void check_behaviour(struct check *check, const struct scenario_nat *nat)
 	struct error why = {0};
 
 	if (nat_check(&nat->nat, &why) < 0)
-		source_error(check->source, nat->at, "%s", why.text);
+		source_error(check->source, scenario_nat_blame(nat, check->places), "%s", why.text);
 }
 
 /* @member: the name of a NAT, of "nats" or nobody's. */

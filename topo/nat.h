@@ -210,5 +210,7 @@ extern const char *const nat_expired_names[];
 bool nat_translates(const struct nat *nat);
 /** nat_check() - is the declaration consistent? Return: 0, or -EINVAL with the reason in @err. */
 int nat_check(const struct nat *nat, struct error *err);
+/** nat_check_conflict() - of that, only what follows from "conflict: overload". */
+int nat_check_conflict(const struct nat *nat, struct error *err);
 
 #endif

@@ -48,28 +48,42 @@ static int check_enums(const struct nat *nat, struct error *err)
 	return r;
 }
 
-/* One behaviour for itself. */
-static int check_behaviour(const struct nat_behaviour *b, const char *proto, struct error *err)
+/* A port that is kept though others have it makes one external endpoint of several. */
+static int check_conflict(const struct nat_behaviour *b, struct error *err)
 {
 	if (b->allocation != NAT_ALLOCATION_PRESERVE || b->conflict != NAT_CONFLICT_OVERLOAD)
 		return 0;
 	if (b->mapping != NAT_MAPPING_EIM)
 		return error_set(err, EINVAL,
-				 "%s: a port that is always kept is the same for all remote "
-				 "endpoints, which is no %s mapping",
-				 proto, nat_mapping_names[b->mapping]);
+				 "with 'conflict: overload' a port is always kept, the same for "
+				 "all remote endpoints, which is no %s mapping",
+				 nat_mapping_names[b->mapping]);
 	if (b->filtering != NAT_FILTERING_APDF)
-		return error_set(
-			err, EINVAL,
-			"%s: with overloaded ports several inside endpoints have one external "
-			"one, so %s filtering can't tell whom a packet is for",
-			proto, nat_filtering_names[b->filtering]);
+		return error_set(err, EINVAL,
+				 "with 'conflict: overload' several inside endpoints have one "
+				 "external one, so %s filtering can't tell whom a packet is for",
+				 nat_filtering_names[b->filtering]);
 	if (b->hairpin != NAT_HAIRPIN_OFF)
-		return error_set(
-			err, EINVAL,
-			"%s: with overloaded ports several inside endpoints have one external "
-			"one, so hairpinning can't tell whom a packet is for",
-			proto);
+		return error_set(err, EINVAL,
+				 "with 'conflict: overload' several inside endpoints have one "
+				 "external one, so hairpinning can't tell whom a packet is for");
+	return 0;
+}
+
+int nat_check_conflict(const struct nat *nat, struct error *err)
+{
+	static const char remedy[] = "choose 'conflict: random' or 'sequential'";
+	struct error tcp = {0}, udp = {0};
+	int t = check_conflict(&nat->tcp, &tcp), u = check_conflict(&nat->udp, &udp);
+
+	if (t < 0 && u < 0 && strcmp(tcp.text, udp.text) != 0)
+		return error_set(err, EINVAL, "TCP: %s; UDP: %s; %s", tcp.text, udp.text, remedy);
+	if (t < 0 || u < 0)
+		return error_set(err, EINVAL, "%s: %s; %s",
+				 u == 0	  ? "TCP"
+				 : t == 0 ? "UDP"
+					  : "TCP and UDP",
+				 t < 0 ? tcp.text : udp.text, remedy);
 	return 0;
 }
 
@@ -106,7 +120,10 @@ static int check_none(const struct nat *nat, struct error *err)
 	else if (has_limits(&nat->limits))
 		what = "limit";
 	if (what)
-		return error_set(err, EINVAL, "mapping none: there is no %s without a NAT", what);
+		return error_set(
+			err, EINVAL,
+			"mapping none: there is no %s without a NAT; 'preset: none' has none of all that",
+			what);
 	return 0;
 }
 
@@ -233,9 +250,7 @@ int nat_check(const struct nat *nat, struct error *err)
 	if (!r && (nat->tcp.mapping == NAT_MAPPING_NONE || nat->udp.mapping == NAT_MAPPING_NONE))
 		return check_none(nat, err);
 	if (!r)
-		r = check_behaviour(&nat->tcp, "TCP", err);
-	if (!r)
-		r = check_behaviour(&nat->udp, "UDP", err);
+		r = nat_check_conflict(nat, err);
 	if (!r && nat->loose && nat->expired == NAT_EXPIRED_RST)
 		r = error_set(
 			err, EINVAL,

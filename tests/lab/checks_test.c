@@ -26,6 +26,18 @@ static const struct refused refused[] = {
 		   "  d: {nat: linux, addresses: 1}\n",
 	 "t.yaml:4:42: addresses: behind a NAT a machine has one; the NAT may have more\n"
 	 "t.yaml:5:18: addresses: a function has one\n"},
+	{"overloaded ports of a symmetric NAT",
+	 HEAD SEED "  a: {nat: {mapping: apdm, allocation: preserve, conflict: overload}}\n"
+		   "  b: {nat: {preset: linux, udp: {mapping: adm}}}\n",
+	 "t.yaml:4:60: TCP and UDP: with 'conflict: overload' a port is always kept, the same for "
+	 "all remote endpoints, which is no apdm mapping; choose 'conflict: random' or "
+	 "'sequential'\n"
+	 "t.yaml:5:43: UDP: with 'conflict: overload' a port is always kept, the same for "
+	 "all remote endpoints, which is no adm mapping; choose 'conflict: random' or "
+	 "'sequential'\n"},
+	{"mapping none alone", HEAD SEED "  a: {nat: {mapping: none}}\n",
+	 "t.yaml:4:22: mapping none: there is no filtering without a NAT; 'preset: none' has none "
+	 "of all that\n"},
 	{"a seed behind a NAT", HEAD "  seed: {role: seed, nat: lambda}\n",
 	 "t.yaml:3:27: the seed is public, it cannot be behind a NAT\n"},
 	{"a seed behind a shared NAT",
@@ -131,14 +143,16 @@ static const struct refused refused[] = {
 	 "t.yaml:6:56: keep: what was forgotten stays so; only 'rebind' and 'set' are undone\n"},
 	{"a change to what can't be",
 	 STEP "  - {name: s, nat: {change: fn0-nat, set: {conflict: overload, mapping: apdm}}}\n",
-	 "t.yaml:6:43: TCP: a port that is always kept is the same for all remote endpoints, which "
-	 "is no apdm mapping\n"},
+	 "t.yaml:6:43: TCP and UDP: with 'conflict: overload' a port is always kept, the same for "
+	 "all remote endpoints, which is no apdm mapping; choose 'conflict: random' or "
+	 "'sequential'\n"},
 	{"a change to what can't be, after another",
 	 STEP "  - {name: s, nat: {change: fn0-nat, set: {conflict: overload}, keep: on}}\n"
 	      "  - {name: t, nat: {change: fn0-nat, set: {mapping: apdm}}}\n"
 	      "  - {name: u, nat: {change: fn1-nat, set: {mapping: apdm}}}\n",
-	 "t.yaml:7:43: TCP: a port that is always kept is the same for all remote endpoints, which "
-	 "is no apdm mapping\n"},
+	 "t.yaml:7:43: TCP and UDP: with 'conflict: overload' a port is always kept, the same for "
+	 "all remote endpoints, which is no apdm mapping; choose 'conflict: random' or "
+	 "'sequential'\n"},
 	{"a change to more addresses",
 	 STEP "  - {name: s, nat: {change: fn0-nat, set: {addresses: 2}}}\n",
 	 "t.yaml:6:43: set: more addresses than 'fn0-nat' has, which are 1\n"},

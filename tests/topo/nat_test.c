@@ -137,8 +137,15 @@ Test(nat, refuses_behaviours_that_do_not_exist)
 
 Test(nat, refuses_overloaded_ports_where_they_can_not_be_told_apart)
 {
-	REFUSES("linux", nat.tcp.mapping = NAT_MAPPING_ADM, "TCP: a port that is always kept");
-	REFUSES("linux", nat.udp.mapping = NAT_MAPPING_APDM, "UDP: a port that is always kept");
+	REFUSES("linux", nat.tcp.mapping = NAT_MAPPING_ADM,
+		"TCP: with 'conflict: overload' a port is always kept");
+	REFUSES("linux", nat.udp.mapping = NAT_MAPPING_APDM,
+		"UDP: with 'conflict: overload' a port is always kept");
+	REFUSES("linux", nat.tcp.mapping = nat.udp.mapping = NAT_MAPPING_ADM,
+		"TCP and UDP: with 'conflict: overload'");
+	REFUSES("linux", nat.tcp.mapping = NAT_MAPPING_ADM;
+		nat.udp.hairpin = NAT_HAIRPIN_INTERNAL, "; UDP: with 'conflict: overload' several");
+	REFUSES("linux", nat.tcp.mapping = NAT_MAPPING_ADM, "; choose 'conflict: random'");
 	REFUSES("linux", nat.tcp.filtering = NAT_FILTERING_EIF, "eif filtering can't tell whom");
 	REFUSES("linux", nat.udp.filtering = NAT_FILTERING_ADF, "adf filtering can't tell whom");
 	REFUSES("linux", nat.tcp.hairpin = NAT_HAIRPIN_EXTERNAL, "hairpinning can't tell whom");
