@@ -231,9 +231,9 @@ static json_t *step(const struct scenario_step *step)
 			  scenario_path_words[step->path], "dropped_by", step->dropped_by);
 
 	return json_pack(
-		"{s:s, s:b, s:o, s:o, s:o, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name", step->name,
-		"links", step->links, "listening", listening(step), "nat", changes(step), "wire",
-		wire_changes(step), "boxer", step->boxer, "proto",
+		"{s:s, s:b, s:o, s:o, s:o, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
+		step->name, "links", step->links, "listening", listening(step), "nat",
+		changes(step), "wire", wire_changes(step), "boxer", step->boxer, "proto",
 		step->proto == IPPROTO_UDP ? "udp" : "tcp", "timeout_ns",
 		(json_int_t)step->timeout_ns, "serve", programs(step->serve, step->n_serve), "run",
 		programs(step->run, step->n_run), "values", values(step->values, step->n_values),

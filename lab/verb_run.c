@@ -165,6 +165,10 @@ int verb_run(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return verb_usage(usage, false);
+	if (order.out && !*order.out) {
+		(void)fprintf(stderr, "boxlab: --out: no directory is named\n");
+		return RUN_MISUSED;
+	}
 	if (order.id && verb_check_id(order.id))
 		return RUN_MISUSED;
 	order.file = argv[optind];

@@ -245,6 +245,17 @@ static void check_trouble(struct run *run)
 		blame(run, VERDICT_FAIL, &run->world.trouble);
 }
 
+/* Its steps say so, too, but whoever reads only the verdict wants to know. */
+static void check_ending(struct run *run)
+{
+	struct error err;
+
+	if (!run->broken || !world_ending(&run->world))
+		return;
+	(void)error_set(&err, ECANCELED, "ended by the user");
+	blame(run, VERDICT_ERROR, &err);
+}
+
 /* ---- the ends ---- */
 
 static bool write_result(struct run *run)
@@ -313,6 +324,7 @@ int run_scenario(struct lab *lab, void *arg)
 		check_leak(&run);
 		check_trouble(&run);
 		carrier_count(&run.world);
+		check_ending(&run);
 		result_conclude(run.result, clock_now());
 		written = write_result(&run);
 		console_verdict(&run.console, run.result);

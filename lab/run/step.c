@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "lab/human.h"
+#include "lab/keys.h"
 #include "lab/run/doing.h"
 #include "lab/run/listener.h"
 #include "lab/run/member.h"
@@ -358,6 +359,22 @@ static int await_clients(struct doing *d, struct error *err)
 	}
 }
 
+/* What was to happen while the programs ran, and did not. */
+static void note_missed(struct doing *d)
+{
+	char after[KEYS_DURATION_MAX];
+
+	for (size_t i = 0; i < d->faults.n; i++) {
+		const struct fault *fault = &d->faults.list[i];
+
+		if (!fault->applied)
+			doing_detail(d, "%s was not changed, the programs had ended before %s",
+				     fault->kind == FAULT_NAT ? fault->nat.change->nat
+							      : fault->wire.change->name,
+				     keys_format_duration(fault->after_ns, after));
+	}
+}
+
 static int run_clients(struct doing *d, struct error *err)
 {
 	char how[64];
@@ -369,6 +386,8 @@ static int run_clients(struct doing *d, struct error *err)
 	if (r < 0)
 		return r;
 	r = await_clients(d, err);
+	if (r == 0)
+		note_missed(d);
 	if (r != -ETIMEDOUT)
 		return r;
 	(void)snprintf(how, sizeof(how), "still ran after %s",

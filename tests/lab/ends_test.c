@@ -73,6 +73,15 @@ Test(ends, does_not_mix_the_results_of_two_runs)
 	boxlab_close(&b);
 }
 
+Test(ends, refuses_a_directory_without_a_name)
+{
+	static struct outcome o;
+
+	COMMAND(&o, helper_path("boxlab"), "run", SOURCE_DIR "/scenarios/quickstart.yaml", "--out",
+		"");
+	expect(&o, 2, "boxlab: --out: no directory is named\n");
+}
+
 Test(ends, explains_its_command_line)
 {
 	static const char *const verbs[] = {"run", "up", "plan"};
@@ -182,6 +191,7 @@ Test(ends, ends_cleanly_when_it_is_interrupted)
 	b.ended.code = wait_code(pid);
 	boxlab_load(&b);
 	boxlab_expect(&b, 130, "error");
+	cr_expect_str_eq(boxlab_text(b.results, "reason"), "ended by the user");
 	boxlab_expect_step(&b, "long", "error", "ended by the user");
 	boxlab_expect_step(&b, "later", "skip", "the run ended before it");
 	boxlab_close(&b);

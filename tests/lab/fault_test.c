@@ -117,6 +117,8 @@ Test(fault, a_reboot_ends_what_was_open)
 	boxlab_expect_step(&b, "it reboots", "fail", "still ran after");
 	boxlab_expect_step(&b, "and works", "pass", NULL);
 	boxlab_expect_step(&b, "too late", "pass", NULL);
+	cr_expect_str_eq(boxlab_text(boxlab_step(&b, "too late"), "detail"),
+			 "b-nat was not changed, the programs had ended before 20s");
 	cr_expect(json_is_number(json_object_get(fault(&b, 0), "at_s")));
 	cr_expect(json_is_null(json_object_get(fault(&b, 0), "undone_s")));
 	cr_expect(json_is_null(json_object_get(fault(&b, 1), "at_s")));

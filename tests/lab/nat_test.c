@@ -258,7 +258,7 @@ Test(nat, is_declared_by_what_natprobe_found_in_a_lab)
 	cr_expect_eq(o.code, 0, "%s", o.out);
 	COMMAND(&o, helper_path("boxlab"), "down", id);
 	cr_expect_eq(o.code, 0, "%s", o.out);
-	write_file(file, "name: again\n"
+	helper_write_file(file, "name: again\n"
 			 "nodes: {fn: {role: host, count: 1, nat: {from: measured.json}}}\n");
 	boxlab_run(&b);
 	boxlab_expect(&b, 0, "pass");
