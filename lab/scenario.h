@@ -85,7 +85,7 @@ struct scenario_node {
 	struct scenario_link *link; /* to its NAT or the public side; NULL: no wire */
 	char **run;		    /* the guest started at once by `boxer run`, NULL-terminated,
 				   * or NULL: `boxer node` */
-	unsigned addresses;	  /* of each machine; more than one has only a public one */
+	unsigned addresses;	    /* of each machine; more than one has only a public one */
 	unsigned wait; /* members that guest waits for; 0: all functions of the scenario */
 };
 
