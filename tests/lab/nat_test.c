@@ -252,8 +252,8 @@ Test(nat, is_declared_by_what_natprobe_found_in_a_lab)
 	COMMAND(&o, helper_path("boxlab"), "up", "--detach", "--id", id, file);
 	cr_assert_eq(o.code, 0, "%s", o.out);
 	COMMAND(&o, "bash", "-c",
-		"exec 3< <($0 exec $1 pub -- natprobe reflect 203.0.113.10 203.0.113.11 2>&1)\n"
-		"read -u 3 && $0 exec $1 fn0 -- natprobe probe 203.0.113.10 203.0.113.11 >$2",
+		"exec 3< <(\"$0\" exec $1 pub -- natprobe reflect 203.0.113.10 203.0.113.11 2>&1)\n"
+		"read -u 3 && \"$0\" exec $1 fn0 -- natprobe probe 203.0.113.10 203.0.113.11 >$2",
 		helper_path("boxlab"), id, boxlab_path(&b, "measured.json"));
 	cr_expect_eq(o.code, 0, "%s", o.out);
 	COMMAND(&o, helper_path("boxlab"), "down", id);
