@@ -2,6 +2,7 @@
 #include "lab/run/nat_lab.h"
 
 #include "base/cleanup.h"
+#include "lab/expect.h"
 #include "lab/output.h"
 #include "lab/plan.h"
 #include "lab/run.h"
@@ -94,6 +95,10 @@ int nat_lab_probe(struct lab *lab, void *arg)
 	} else {
 		watch(&p, &report);
 		code = lab_ending(lab) ? RUN_ENDED : output_finish(nat_report_end(&report));
+		if (code == RUN_PASSED && survey_check_leaks(p.survey, &err) < 0) {
+			(void)fprintf(stderr, "boxlab: %s\n", err.text);
+			code = err.code == EXPECT_UNMET ? RUN_FAILED : RUN_UNABLE;
+		}
 		nat_report_drop(&report);
 	}
 	end(&p);

@@ -2,9 +2,11 @@
 #include "lab/run/survey.h"
 
 #include "base/cleanup.h"
+#include "lab/expect.h"
 #include "lab/plan.h"
 #include "topo/topo.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +123,25 @@ const struct natcheck_target *survey_targets(const struct survey *survey)
 size_t survey_left(const struct survey *survey)
 {
 	return natcheck_left(survey->check);
+}
+
+int survey_check_leaks(const struct survey *survey, struct error *err)
+{
+	for (size_t i = 0; i < survey->n; i++) {
+		const struct subject *subject = &survey->subjects[i];
+		uint64_t packets, bytes;
+		int r = topo_counter(subject->topo, subject->plan->internet, TOPO_COUNTER_LEAK,
+				     &packets, &bytes, err);
+
+		if (r < 0)
+			return r;
+		if (packets)
+			return error_set(err, EXPECT_UNMET,
+					 "%s: a private source address appeared on the public side "
+					 "(%" PRIu64 " packets)",
+					 survey->targets[i].name, packets);
+	}
+	return 0;
 }
 
 void survey_free(struct survey *s)

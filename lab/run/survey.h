@@ -29,6 +29,12 @@ int survey_start(struct ev_loop *loop, const struct survey_nat *nats, size_t n, 
 const struct natcheck_target *survey_targets(const struct survey *survey);
 /** survey_left() - how many are not done. */
 size_t survey_left(const struct survey *survey);
+/**
+ * survey_check_leaks() - did a private source address appear on a public side?
+ *
+ * Return: 0; -EXPECT_UNMET with words when one did, or -errno.
+ */
+int survey_check_leaks(const struct survey *survey, struct error *err);
 /** survey_free() - end what still runs, take all down; NULL is legal. */
 void survey_free(struct survey *survey);
 
