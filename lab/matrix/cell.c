@@ -22,10 +22,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "lab/run/evidence.h"
+#include "lab/run/leak.h"
 #include "lab/run/listener.h"
 #include "lab/run/program.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -357,15 +357,12 @@ static int prove_path(struct cell *c, struct error *err)
 
 static int check_leak(struct cell *c, struct error *err)
 {
-	uint64_t bytes;
-	int r = topo_counter(c->world.topo, c->plan->internet, TOPO_COUNTER_LEAK, &c->trial.leaked,
-			     &bytes, err);
+	int r = leak_check(c->world.topo, c->plan, &c->trial.leaked, err);
 
-	if (!r && c->trial.leaked)
-		failed(c,
-		       "a private source address appeared on the public side (%" PRIu64 " packets)",
-		       c->trial.leaked);
-	return r;
+	if (r != -EXPECT_UNMET)
+		return r;
+	failed(c, "%s", err->text);
+	return 0;
 }
 
 static int judge(struct cell *c, struct error *err)

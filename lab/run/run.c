@@ -20,12 +20,12 @@
 #include "lab/result.h"
 #include "lab/run/carrier.h"
 #include "lab/run/console.h"
+#include "lab/run/leak.h"
 #include "lab/run/member.h"
 #include "lab/run/selfcheck.h"
 #include "lab/run/step.h"
 #include "lab/run/world.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -218,21 +218,15 @@ static void blame(struct run *run, enum verdict verdict, const struct error *err
 
 static void check_leak(struct run *run)
 {
-	uint64_t packets, bytes;
+	uint64_t packets;
 	struct error err;
+	int r;
 
 	if (!run->world.topo)
 		return;
-	if (topo_counter(run->world.topo, run->plan->internet, TOPO_COUNTER_LEAK, &packets, &bytes,
-			 &err) < 0) {
-		blame(run, VERDICT_ERROR, &err);
-	} else if (packets) {
-		(void)error_set(&err, EXPECT_UNMET,
-				"a private source address appeared on the public side (%" PRIu64
-				" packet%s)",
-				packets, packets > 1 ? "s" : "");
-		blame(run, VERDICT_FAIL, &err);
-	}
+	r = leak_check(run->world.topo, run->plan, &packets, &err);
+	if (r < 0)
+		blame(run, r == -EXPECT_UNMET ? VERDICT_FAIL : VERDICT_ERROR, &err);
 }
 
 /* A Boxer process that died while no step was waiting for anything. */

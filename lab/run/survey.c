@@ -2,11 +2,10 @@
 #include "lab/run/survey.h"
 
 #include "base/cleanup.h"
-#include "lab/expect.h"
 #include "lab/plan.h"
+#include "lab/run/leak.h"
 #include "topo/topo.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,17 +128,10 @@ int survey_check_leaks(const struct survey *survey, struct error *err)
 {
 	for (size_t i = 0; i < survey->n; i++) {
 		const struct subject *subject = &survey->subjects[i];
-		uint64_t packets, bytes;
-		int r = topo_counter(subject->topo, subject->plan->internet, TOPO_COUNTER_LEAK,
-				     &packets, &bytes, err);
+		uint64_t packets;
 
-		if (r < 0)
-			return r;
-		if (packets)
-			return error_set(err, EXPECT_UNMET,
-					 "%s: a private source address appeared on the public side "
-					 "(%" PRIu64 " packets)",
-					 survey->targets[i].name, packets);
+		if (leak_check(subject->topo, subject->plan, &packets, err) < 0)
+			return error_wrap(err, "%s", survey->targets[i].name);
 	}
 	return 0;
 }
