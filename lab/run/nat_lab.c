@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "lab/expect.h"
 #include "lab/output.h"
-#include "lab/plan.h"
 #include "lab/run.h"
 #include "lab/run/nat_report.h"
+#include "lab/run/scratch.h"
 #include "lab/run/survey.h"
 #include "topo/topo.h"
 
@@ -107,33 +107,11 @@ int nat_lab_probe(struct lab *lab, void *arg)
 
 /* ---- rules ---- */
 
-/** struct subject - a NAT and its topology */
-struct subject {
-	struct scenario scenario;
-	struct scenario_nat entry;
-	struct plan *plan;
-	struct topo *topo;
-};
-
-static int build(struct subject *subject, const struct nat_named *nat, struct error *err)
+static int build(struct scratch *scratch, const struct nat_named *nat, struct error *err)
 {
-	static char name[] = "nat";
-	int r;
-
-	subject->entry = (struct scenario_nat){.name = name, .nat = nat->nat};
-	subject->scenario = (struct scenario){.name = name, .nats = &subject->entry, .n_nats = 1};
-	r = plan_make(&subject->scenario, &subject->plan, err);
-	if (r == 0 && !subject->plan->n_nats)
-		r = error_set(err, EINVAL, "nothing is translated");
-	if (r == 0)
-		r = topo_apply(&subject->plan->spec, &subject->topo, err);
-	return r < 0 ? error_wrap(err, "%s", nat->name) : 0;
-}
-
-static void drop_subject(struct subject *subject)
-{
-	topo_free(subject->topo);
-	plan_free(subject->plan);
+	if (!nat_translates(&nat->nat))
+		return error_set(err, EINVAL, "%s: nothing is translated", nat->name);
+	return scratch_build(scratch, nat->name, &nat->nat, false, err);
 }
 
 /* nft does not say when it could not write, so that another must. */
@@ -183,16 +161,16 @@ static int run_nft(int netns)
 int nat_lab_rules(struct lab *lab, void *arg)
 {
 	const struct nat_named *nat = arg;
-	cleanup_with(drop_subject) struct subject subject = {0};
+	cleanup_with(scratch_drop) struct scratch scratch = {0};
 	struct error err;
 	int status;
 
 	(void)lab;
-	if (build(&subject, nat, &err) < 0) {
+	if (build(&scratch, nat, &err) < 0) {
 		(void)fprintf(stderr, "boxlab: %s\n", err.text);
 		return err.code == EINVAL ? RUN_MISUSED : RUN_UNABLE;
 	}
-	status = run_nft(topo_netns(subject.topo, subject.plan->nats[0].topo));
+	status = run_nft(topo_netns(scratch.topo, scratch.plan->nats[0].topo));
 	if (status == 0)
 		return output_finish(RUN_PASSED);
 	if (status < 0)

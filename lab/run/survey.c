@@ -1,58 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lab/run/survey.h"
 
-#include "base/cleanup.h"
-#include "lab/plan.h"
 #include "lab/run/leak.h"
+#include "lab/run/scratch.h"
 #include "topo/topo.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A full probe is some threads that wait, and bursts of a hundred flows. */
 #define AT_A_TIME 6
 
-/** struct subject - a NAT and its topology */
-struct subject {
-	struct scenario scenario;
-	struct scenario_node host;
-	struct scenario_nat entry;
-	struct plan *plan;
-	struct topo *topo;
-};
-
 struct survey {
-	struct subject *subjects;
+	struct scratch *subjects;
 	struct natcheck_reflector *reflectors;
 	struct natcheck_target *targets;
 	size_t n;
 	struct natcheck *check;
 };
 
-/* What translates nothing is no router: then there is a public machine instead. */
-static int build(struct subject *subject, const struct survey_nat *nat, struct error *err)
+static int build(struct scratch *subject, const struct survey_nat *nat, struct error *err)
 {
-	static char name[] = "nat", host[] = "host";
-	bool translates = nat_translates(nat->nat);
-	int r;
+	struct nat unlimited = *nat->nat;
 
-	subject->entry = (struct scenario_nat){.name = name, .nat = *nat->nat};
-	/* They would forbid to ask so much at once. */
-	subject->entry.nat.limits = (struct nat_limits){0};
-	subject->host = (struct scenario_node){.name = host, .role = ROLE_HOST, .count = 1};
-	subject->scenario = (struct scenario){
-		.name = name,
-		.check_nats = true,
-		.check_public = true,
-		.nats = &subject->entry,
-		.n_nats = translates ? 1 : 0,
-		.nodes = &subject->host,
-		.n_nodes = translates ? 0 : 1,
-	};
-	r = plan_make(&subject->scenario, &subject->plan, err);
-	if (r == 0)
-		r = topo_apply(&subject->plan->spec, &subject->topo, err);
-	return r < 0 ? error_wrap(err, "%s", nat->name) : 0;
+	/* Limits would forbid to ask so much at once. */
+	unlimited.limits = (struct nat_limits){0};
+	return scratch_build(subject, nat->name, &unlimited, true, err);
 }
 
 static void describe(struct survey *s, size_t i, const struct survey_nat *nat)
@@ -127,7 +101,7 @@ size_t survey_left(const struct survey *survey)
 int survey_check_leaks(const struct survey *survey, struct error *err)
 {
 	for (size_t i = 0; i < survey->n; i++) {
-		const struct subject *subject = &survey->subjects[i];
+		const struct scratch *subject = &survey->subjects[i];
 		uint64_t packets;
 
 		if (leak_check(subject->topo, subject->plan, &packets, err) < 0)
@@ -141,10 +115,8 @@ void survey_free(struct survey *s)
 	if (!s)
 		return;
 	natcheck_free(s->check);
-	for (size_t i = 0; s->subjects && i < s->n; i++) {
-		topo_free(s->subjects[i].topo);
-		plan_free(s->subjects[i].plan);
-	}
+	for (size_t i = 0; s->subjects && i < s->n; i++)
+		scratch_drop(&s->subjects[i]);
 	free(s->subjects);
 	free(s->reflectors);
 	free(s->targets);
