@@ -4,7 +4,6 @@
 #include "lab/run.h"
 #include "lab/verbs.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,20 +61,12 @@ static int print_json(const struct doctor *doctor, bool ok)
 
 int verb_doctor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
 	cleanup_with(doctor_free) struct doctor doctor = {0};
-	bool json = false;
-	bool ok = true;
-	int opt, r;
+	bool ok = true, json;
+	int r = verb_only_json(argc, argv, usage, 0, &json);
 
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (opt != 'j')
-			return verb_usage(usage, opt == 'h');
-		json = true;
-	}
-	if (argc != optind)
-		return verb_usage(usage, false);
+	if (r >= 0)
+		return r;
 	r = doctor_examine(&doctor);
 	if (r < 0) {
 		(void)fprintf(stderr, "boxlab: %s\n", strerror(-r));

@@ -246,19 +246,10 @@ static int list_all(bool json)
 
 int verb_ls(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-	bool json = false;
-	int opt;
+	bool json;
+	int r = verb_only_json(argc, argv, ls_usage, 0, &json);
 
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (opt != 'j')
-			return verb_usage(ls_usage, opt == 'h');
-		json = true;
-	}
-	if (argc != optind)
-		return verb_usage(ls_usage, false);
-	return list_all(json);
+	return r >= 0 ? r : list_all(json);
 }
 
 /** front_of() - a pidfd of the lab's front process; -1 when it is not to be seen from here */

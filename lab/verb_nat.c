@@ -77,20 +77,15 @@ int verb_nat_list(int argc, char **argv)
 				    "\n"
 				    "Show the presets of NATs, each of them a composition of "
 				    "behaviours.\n";
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
 	size_t n;
 	const struct nat_preset *presets = nat_presets(&n);
-	json_t *list = NULL;
-	int opt;
+	json_t *list;
+	bool json;
+	int r = verb_only_json(argc, argv, usage, 0, &json);
 
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (opt != 'j')
-			return verb_usage(usage, opt == 'h');
-		list = list ? list : json_array();
-	}
-	if (argc != optind)
-		return verb_usage(usage, false);
+	if (r >= 0)
+		return r;
+	list = json ? json_array() : NULL;
 	if (!list)
 		(void)printf("%-22s  %-7s  %-9s  %-10s  %-8s  %-11s  %s\n", "PRESET", "MAPPING",
 			     "FILTERING", "PORTS", "HAIRPIN", "UNSOLICITED", "TCP");

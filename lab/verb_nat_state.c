@@ -107,18 +107,11 @@ static int show_state(const char *id, const char *nat, bool json)
 
 int verb_nat_state(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-	bool json = false;
-	int opt;
+	bool json;
+	int r = verb_only_json(argc, argv, usage, 2, &json);
 
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (opt != 'j')
-			return verb_usage(usage, opt == 'h');
-		json = true;
-	}
-	if (argc - optind > 2)
-		return verb_usage(usage, false);
+	if (r >= 0)
+		return r;
 	return show_state(argc > optind ? argv[optind] : NULL,
 			  argc > optind + 1 ? argv[optind + 1] : NULL, json);
 }

@@ -11,12 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-int verb_usage(const char *text, bool asked)
-{
-	(void)fputs(text, asked ? stdout : stderr);
-	return asked ? RUN_PASSED : RUN_MISUSED;
-}
-
 int verb_check_id(const char *id)
 {
 	if (lab_name_valid(id))

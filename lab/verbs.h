@@ -29,6 +29,14 @@ int verb_matrix(int argc, char **argv);
  * Return: the exit code.
  */
 int verb_usage(const char *text, bool asked);
+/**
+ * verb_only_json() - the command line of a verb with no options but --json and --help
+ * @usage: of the verb, for verb_usage()
+ * @operands_max: how many operands it may have
+ *
+ * Return: -1 to go on, and then optind is the first operand's; else the exit code.
+ */
+int verb_only_json(int argc, char **argv, const char *usage, int operands_max, bool *ret_json);
 
 /** verb_check_id() - may a lab be called that? Return: 0, or the exit code after words. */
 int verb_check_id(const char *id);

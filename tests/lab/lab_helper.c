@@ -24,12 +24,6 @@
 
 #define NODES_MAX 2048
 
-int verb_usage(const char *text, bool asked)
-{
-	(void)fputs(text, asked ? stdout : stderr);
-	return asked ? 0 : 2;
-}
-
 static int status_code(int status)
 {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
