@@ -2,7 +2,8 @@
 /*
  * DOC: Theory of operation
  *
- * What matters of a NAT is reduced to a struct side. Then two questions are asked.
+ * What matters of a NAT is reduced to a struct side (topo/theory_side). Then two
+ * questions are asked; of all ways together, others (topo/theory_ways).
  *
  * Who lets the other in? A NAT is written to at the endpoint that the rendezvous
  * saw. With endpoint-independent filtering it lets anybody in there. With a
@@ -28,7 +29,8 @@
  */
 #include "topo/theory.h"
 
-#include "base/cleanup.h"
+#include "topo/theory_side.h"
+#include "topo/theory_ways.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -38,34 +40,13 @@ const char *const theory_technique_names[] = {
 	[THEORY_TCP_SEQUENTIAL] = "tcp-sequential",
 	[THEORY_TCP_SEQUENTIAL_KEEP] = "tcp-sequential-keep",
 	[THEORY_UDP] = "udp",
+	[THEORY_BOXER] = "boxer",
 	NULL,
 };
 
 const char *const theory_verdict_names[] = {
-	[THEORY_DIRECT] = "direct",
-	[THEORY_FAILS] = "fails",
-	[THEORY_TIMING] = "timing",
-	NULL,
-};
-
-/**
- * struct side - what matters of a NAT
- * @nat: false: there is none, the machine is public
- * @stable: towards the peer it uses the endpoint that the rendezvous saw
- * @same_address: at least the address of that endpoint
- * @open: anybody may write to that endpoint
- * @by_address: whoever has an address that was written to may
- * @simultaneous: a SYN may come in where one went out
- * @strict: it checks sequence numbers
- * @refuses: how a packet that it does not let in is answered; DROP when @open
- */
-struct side {
-	bool nat;
-	bool stable, same_address;
-	bool open, by_address;
-	bool simultaneous;
-	bool strict;
-	enum nat_unsolicited refuses;
+	[THEORY_DIRECT] = "direct",	  [THEORY_FAILS] = "fails",	[THEORY_TIMING] = "timing",
+	[THEORY_PREDICTED] = "predicted", [THEORY_GUESSED] = "guessed", NULL,
 };
 
 enum theory_technique theory_technique_find(const char *name)
@@ -80,44 +61,6 @@ enum theory_technique theory_technique_find(const char *name)
 const struct nat_behaviour *theory_behaviour(enum theory_technique technique, const struct nat *nat)
 {
 	return technique == THEORY_UDP ? &nat->udp : &nat->tcp;
-}
-
-/* A port that several mappings may use at a time stays the same for all. */
-static bool is_stable(const struct nat_behaviour *b)
-{
-	return b->mapping == NAT_MAPPING_EIM || b->mapping == NAT_MAPPING_NONE ||
-	       (b->allocation == NAT_ALLOCATION_PRESERVE && b->conflict == NAT_CONFLICT_OVERLOAD);
-}
-
-static struct side make_side(const struct nat *nat, const struct nat_behaviour *b)
-{
-	bool translates = b->mapping != NAT_MAPPING_NONE;
-	bool one_address = nat->addresses <= 1 || nat->pooling == NAT_POOLING_PAIRED;
-	struct side side = {
-		.nat = translates,
-		.open = !translates || b->filtering == NAT_FILTERING_EIF,
-		.by_address = b->filtering == NAT_FILTERING_ADF,
-		.simultaneous = !translates || nat->simultaneous_open,
-		.strict = translates && nat->tcp_tracking == NAT_TCP_STRICT,
-		.refuses = nat->unsolicited,
-	};
-
-	/* Mappings of several addresses may overload a port, but not know of each other. */
-	side.stable = is_stable(b) && (one_address || b->mapping == NAT_MAPPING_EIM || !translates);
-	side.same_address = side.stable || one_address;
-	if (side.open)
-		side.refuses = NAT_UNSOLICITED_DROP;
-	return side;
-}
-
-/* May what @from sends come in at @to, once @to has written to @from's endpoint? */
-static bool lets_in(const struct side *to, const struct side *from)
-{
-	if (to->open)
-		return true;
-	if (!to->stable)
-		return false;
-	return to->by_address ? from->same_address : from->stable;
 }
 
 static struct theory direct(const char *why)
@@ -193,7 +136,7 @@ static struct theory one_flow(const struct side *a, const struct side *b)
 
 static struct theory two_flows(const struct side *a, const struct side *b)
 {
-	bool in_a = lets_in(a, b), in_b = lets_in(b, a);
+	bool in_a = side_lets_in(a, b), in_b = side_lets_in(b, a);
 
 	if (in_a && in_b)
 		return direct("each lets the other in, from whatever port");
@@ -248,7 +191,7 @@ static struct theory no_simultaneous_open(const struct side *a, bool keeps)
 
 static struct theory sequential(const struct side *a, const struct side *b, bool keeps)
 {
-	if (!lets_in(b, a))
+	if (!side_lets_in(b, a))
 		return fails(why_shut(b, a));
 	if (!b->nat)
 		return direct("the listening side is public");
@@ -272,26 +215,46 @@ static struct theory sequential(const struct side *a, const struct side *b, bool
 		      "listener answer");
 }
 
-struct theory theory_predict(enum theory_technique technique, const struct nat *a,
-			     const struct nat *b)
+static struct theory predict(enum theory_technique technique, const struct side *from,
+			     const struct side *to)
 {
-	struct side from = make_side(a, theory_behaviour(technique, a));
-	struct side to = make_side(b, theory_behaviour(technique, b));
-
 	switch (technique) {
 	case THEORY_TCP_PARALLEL:
-		return from.stable && to.stable ? one_flow(&from, &to) : two_flows(&from, &to);
+		return from->stable && to->stable ? one_flow(from, to) : two_flows(from, to);
 	case THEORY_TCP_SEQUENTIAL:
-		return sequential(&from, &to, false);
+		return sequential(from, to, false);
 	case THEORY_TCP_SEQUENTIAL_KEEP:
-		return sequential(&from, &to, true);
+		return sequential(from, to, true);
 	case THEORY_UDP:
-		if (!from.stable || !to.stable)
-			return two_flows(&from, &to);
+		if (!from->stable || !to->stable)
+			return two_flows(from, to);
 		return direct("both mappings are endpoint-independent: each one's datagrams open "
 			      "the way for the other's");
+	case THEORY_BOXER:
+		return theory_all_ways(from, to);
 	case THEORY_TECHNIQUES:
 		break;
 	}
 	return fails("there is no such technique");
+}
+
+struct theory theory_predict(enum theory_technique technique, const struct nat *a,
+			     const struct nat *b)
+{
+	struct side from = side_of(a, theory_behaviour(technique, a));
+	struct side to = side_of(b, theory_behaviour(technique, b));
+
+	return predict(technique, &from, &to);
+}
+
+struct theory theory_predict_behind(enum theory_technique technique, const struct nat *a,
+				    const struct nat *b, const struct nat *carrier)
+{
+	struct side outer = side_of(carrier, theory_behaviour(technique, carrier));
+	struct side from = side_of(a, theory_behaviour(technique, a));
+	struct side to = side_of(b, theory_behaviour(technique, b));
+
+	from = side_behind(&from, &outer);
+	to = side_behind(&to, &outer);
+	return predict(technique, &from, &to);
 }

@@ -27,6 +27,9 @@ enum theory_technique {
 	THEORY_TCP_SEQUENTIAL_KEEP,
 	/* Both send datagrams, again and again. */
 	THEORY_UDP,
+	/* All ways together: what is known of the NATs decides who listens, who keeps a
+	 * socket and waits for the other, which port is predicted, and when to guess. */
+	THEORY_BOXER,
 	THEORY_TECHNIQUES,
 };
 
@@ -34,7 +37,9 @@ enum theory_technique {
 enum theory_verdict {
 	THEORY_DIRECT,
 	THEORY_FAILS,
-	THEORY_TIMING, /* it depends on when packets meet, and how fast */
+	THEORY_TIMING,	  /* it depends on when packets meet, and how fast */
+	THEORY_PREDICTED, /* a connection, by predicting the next port */
+	THEORY_GUESSED,	  /* very likely one, by trying many ports at random */
 };
 
 /** struct theory - a prediction; @why is a sentence, never NULL */
@@ -59,5 +64,11 @@ const struct nat_behaviour *theory_behaviour(enum theory_technique technique,
  */
 struct theory theory_predict(enum theory_technique technique, const struct nat *a,
 			     const struct nat *b);
+/**
+ * theory_predict_behind() - the same, where each of the two is behind a carrier's NAT
+ * @carrier: in front of @a, and another one of that kind in front of @b
+ */
+struct theory theory_predict_behind(enum theory_technique technique, const struct nat *a,
+				    const struct nat *b, const struct nat *carrier);
 
 #endif
