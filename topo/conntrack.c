@@ -12,7 +12,8 @@
  * Events carry no counters but for the last one, so counters of open flows come
  * by dumps. A dump may still show an entry whose end was reported already, since
  * the kernel reports before it unlinks; such entries bear IPS_DYING, and are
- * passed over.
+ * passed over. And it may no longer show one that ended since the events were read, so
+ * they are read again after it.
  */
 #include "topo/conntrack.h"
 
@@ -369,10 +370,13 @@ static int process(struct conntrack *watch, bool counters, struct error *err)
 		r = dump(watch, err);
 		if (r < 0)
 			return r;
+		if (watch->overrun)
+			flowtable_dump_end(watch->table, clock_now());
+		watch->overrun = false;
+		r = drain_events(watch, err);
+		if (r < 0)
+			return r;
 	}
-	if (watch->overrun)
-		flowtable_dump_end(watch->table, clock_now());
-	watch->overrun = false;
 	return say_if_full(watch, err);
 }
 

@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TIMEOUT_MS 60000
@@ -280,4 +281,61 @@ static void overrun(void *arg)
 Test(conntrack, an_overrun_loses_nothing_that_is_open)
 {
 	userns_test(overrun, NULL, TIMEOUT_MS);
+}
+
+/* Meanwhile, in a process of its own. */
+static pid_t begin_flush(const struct setup *s)
+{
+	struct conntrack *other;
+	struct error err;
+	pid_t pid = fork();
+
+	USERNS_CHECK(pid >= 0, "%m");
+	if (pid)
+		return pid;
+	if (conntrack_open(world_netns(&s->world, s->fn - 1), &other, &err) < 0 ||
+	    conntrack_flush(other, &err) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+/* The dump shows no more of it, and the event of its end comes after those that were read
+ * before the dump. */
+static void ends_meanwhile(void *arg)
+{
+	enum { MANY = 2000, ROUNDS = 5 };
+	const struct conntrack_flow *flows;
+	struct error err = {0};
+	struct setup s;
+	size_t n, during = 0;
+
+	(void)arg;
+	for (int round = 0; round < ROUNDS; round++) {
+		int status = -1;
+		pid_t pid;
+
+		set_up(&s);
+		send_many(&s, MANY);
+		pid = begin_flush(&s);
+		do {
+			/* While it goes on, the table may not stand still long enough. */
+			if (conntrack_refresh(s.watch, &err) < 0)
+				continue;
+			flows = conntrack_flows(s.watch, &n);
+			for (size_t i = 0; i < n; i++) {
+				during += flows[i].gone;
+				USERNS_CHECK(flows[i].packets, "flow %zu of %zu is not known", i,
+					     n);
+			}
+		} while (waitpid(pid, &status, WNOHANG) == 0);
+		USERNS_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status 0x%x",
+			     (unsigned)status);
+		tear_down(&s);
+	}
+	userns_say("%zu ends seen", during);
+}
+
+Test(conntrack, a_flow_that_ends_during_a_refresh_is_known)
+{
+	userns_test(ends_meanwhile, NULL, TIMEOUT_MS);
 }
