@@ -8,10 +8,8 @@
 #include <sodium.h>
 #include <string.h>
 
-/* Labels keep the uses of the one key apart; all have the same length. */
-#define LABEL_LEN     16
-#define LABEL_PROOF   "boxer 1 proof   "
-#define LABEL_SESSION "boxer 1 session "
+#define LABEL_PROOF   "boxer 2 proof   "
+#define LABEL_SESSION "boxer 2 session "
 
 /*
  * One keyed hash over: label, the id it is for, and both hellos, the one with
@@ -24,10 +22,10 @@ static void derive(const uint8_t *key, const char *label, uint32_t id,
 {
 	const struct frame_hello *low = mine->from < theirs->from ? mine : theirs;
 	const struct frame_hello *high = low == mine ? theirs : mine;
-	uint8_t text[LABEL_LEN + 4 + 2 * (8 + FRAME_NONCE_LEN)];
+	uint8_t text[AUTH_LABEL_LEN + 4 + 2 * (8 + FRAME_NONCE_LEN)];
 	struct frame_writer w = {.at = text, .end = text + sizeof(text)};
 
-	frame_put_bytes(&w, label, LABEL_LEN);
+	frame_put_bytes(&w, label, AUTH_LABEL_LEN);
 	frame_put_u32(&w, id);
 	frame_put_u32(&w, low->from);
 	frame_put_u32(&w, low->to);
@@ -91,6 +89,26 @@ int auth_open(struct auth_session *s, const uint8_t *header, const uint8_t *body
 
 	frame_code(s->receive_key, s->received++, header, body, len, expected);
 	return sodium_memcmp(expected, mac, sizeof(expected)) ? -EACCES : 0;
+}
+
+void auth_code(const uint8_t key[static AUTH_KEY_LEN], const char *label, const uint8_t *bytes,
+	       size_t len, uint8_t ret_code[static FRAME_CODE_LEN])
+{
+	crypto_generichash_state state;
+
+	(void)crypto_generichash_init(&state, key, AUTH_KEY_LEN, FRAME_CODE_LEN);
+	(void)crypto_generichash_update(&state, (const uint8_t *)label, AUTH_LABEL_LEN);
+	(void)crypto_generichash_update(&state, bytes, len);
+	(void)crypto_generichash_final(&state, ret_code, FRAME_CODE_LEN);
+}
+
+int auth_code_check(const uint8_t key[static AUTH_KEY_LEN], const char *label, const uint8_t *bytes,
+		    size_t len, const uint8_t code[static FRAME_CODE_LEN])
+{
+	uint8_t expected[FRAME_CODE_LEN];
+
+	auth_code(key, label, bytes, len, expected);
+	return sodium_memcmp(expected, code, sizeof(expected)) ? -EACCES : 0;
 }
 
 int auth_read_key(const char *path, uint8_t ret_key[static AUTH_KEY_LEN], struct error *err)

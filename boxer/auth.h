@@ -19,6 +19,12 @@
 
 #define AUTH_KEY_LEN 32
 
+/* All labels have this length. */
+#define AUTH_LABEL_LEN	    16
+#define AUTH_LABEL_OBSERVE  "boxer 2 observe "
+#define AUTH_LABEL_OBSERVED "boxer 2 observed"
+#define AUTH_LABEL_RELAY    "boxer 2 relay   "
+
 /** struct auth_session - the two directions of one control connection */
 struct auth_session {
 	uint8_t send_key[AUTH_KEY_LEN];
@@ -45,6 +51,16 @@ void auth_seal(struct auth_session *s, const uint8_t *header, const uint8_t *bod
 /** auth_open() - is @mac the code of the next frame to receive? Counts it. Return: 0, -EACCES. */
 int auth_open(struct auth_session *s, const uint8_t *header, const uint8_t *body, size_t len,
 	      const uint8_t mac[static FRAME_MAC_LEN]);
+
+/**
+ * auth_code() - the code of something that is said once, outside of a session
+ * @label: keeps the uses of the key apart, see AUTH_LABEL_*
+ */
+void auth_code(const uint8_t key[static AUTH_KEY_LEN], const char *label, const uint8_t *bytes,
+	       size_t len, uint8_t ret_code[static FRAME_CODE_LEN]);
+/** auth_code_check() - Return: 0, or -EACCES. */
+int auth_code_check(const uint8_t key[static AUTH_KEY_LEN], const char *label, const uint8_t *bytes,
+		    size_t len, const uint8_t code[static FRAME_CODE_LEN]);
 
 /**
  * auth_read_key() - the cluster's key out of a file of 64 hex digits

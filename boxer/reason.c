@@ -20,10 +20,20 @@ static const struct {
 	[REASON_NO_LINK] = {"no-link", EHOSTUNREACH},
 	[REASON_REFUSED] = {"refused", ECONNREFUSED},
 	[REASON_NOT_INTERCEPTED] = {"not-intercepted", ECONNREFUSED},
-	[REASON_PORT_NOT_KEPT] = {"port-not-kept", EHOSTUNREACH},
+	[REASON_PORT_UNKNOWN] = {"port-unknown", EHOSTUNREACH},
 	[REASON_UNREACHABLE] = {"unreachable", EHOSTUNREACH},
 	[REASON_LOCAL] = {"local-resource", EADDRNOTAVAIL},
 	[REASON_LEFT] = {"left", EHOSTUNREACH},
+	[REASON_LOST] = {"lost", EHOSTUNREACH},
+	[REASON_DUPLICATE_ID] = {"duplicate-id", EEXIST},
+	[REASON_SURPLUS] = {"surplus", EUSERS},
+	[REASON_NO_STRATEGY] = {"no-strategy", EHOSTUNREACH},
+	[REASON_NOT_ALLOWED] = {"not-allowed", EHOSTUNREACH},
+	[REASON_NOT_FOUND] = {"not-found", EHOSTUNREACH},
+	[REASON_RELAY_FAILED] = {"relay-failed", EHOSTUNREACH},
+	[REASON_RESET] = {"reset", EHOSTUNREACH},
+	[REASON_BUSY] = {"busy", ETIMEDOUT},
+	[REASON_SUPERSEDED] = {"superseded", ECONNABORTED},
 };
 
 const char *reason_name(enum reason reason)

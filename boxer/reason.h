@@ -21,10 +21,20 @@ enum reason {
 	REASON_NO_LINK,		  /* no control link to that member */
 	REASON_REFUSED,		  /* nobody listens on that port */
 	REASON_NOT_INTERCEPTED,	  /* its listener does not run under the shim */
-	REASON_PORT_NOT_KEPT,	  /* the NAT changes ports and the new one is not known */
+	REASON_PORT_UNKNOWN,	  /* the NAT changes ports and nobody could tell us the new one */
 	REASON_UNREACHABLE,	  /* the network said so */
 	REASON_LOCAL,		  /* a local resource: descriptors, ports */
 	REASON_LEFT,		  /* the member left meanwhile */
+	REASON_LOST,		  /* the member has not been heard of for too long */
+	REASON_DUPLICATE_ID,	  /* another member has the id that this one had before */
+	REASON_SURPLUS,		  /* enough functions have been started already */
+	REASON_NO_STRATEGY,	  /* there is no way through these two NATs */
+	REASON_NOT_ALLOWED,	  /* there might be one, but it was not allowed */
+	REASON_NOT_FOUND,	  /* all ports that were tried at random led nowhere */
+	REASON_RELAY_FAILED,	  /* the relay did not join the two connections */
+	REASON_RESET,		  /* a reset came back where none was expected */
+	REASON_BUSY,		  /* too much of that kind is under way */
+	REASON_SUPERSEDED,	  /* another connection took its place */
 	REASON_MAX
 };
 

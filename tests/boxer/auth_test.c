@@ -36,24 +36,24 @@ static struct fixture fixture(void)
  * protocol by accident fails here.
  */
 static const uint8_t proof_of_a[FRAME_PROOF_LEN] = {
-	0x71, 0xd8, 0x61, 0xd5, 0xa4, 0xb3, 0x67, 0x0a, 0x84, 0x9c, 0x7c,
-	0xc0, 0xd8, 0x81, 0xee, 0xe8, 0xf4, 0x8d, 0xc3, 0xc2, 0x68, 0x75,
-	0x35, 0xfe, 0x45, 0xad, 0x2e, 0x33, 0xef, 0x30, 0xcd, 0xff,
+	0xd1, 0x8e, 0xb5, 0x3f, 0x79, 0x98, 0x8e, 0xf2, 0x83, 0x6a, 0x4b,
+	0xdb, 0xf1, 0xc2, 0xb1, 0xa2, 0xc4, 0x15, 0x69, 0xe8, 0xcc, 0x7f,
+	0x33, 0xcf, 0x8a, 0xe3, 0xa5, 0xfe, 0xd9, 0x79, 0x9b, 0x58,
 };
 static const uint8_t proof_of_b[FRAME_PROOF_LEN] = {
-	0x00, 0xd5, 0xec, 0x71, 0x48, 0x80, 0x41, 0x5d, 0x03, 0xb9, 0x51,
-	0xdf, 0x4f, 0x0e, 0x75, 0x66, 0xab, 0x09, 0x10, 0x96, 0x24, 0x25,
-	0xbd, 0x09, 0x8b, 0x34, 0x38, 0x0f, 0xee, 0x9e, 0x2e, 0xd1,
+	0xbf, 0xbf, 0xca, 0x87, 0x8d, 0x59, 0x97, 0x63, 0xe6, 0xc0, 0x25,
+	0xac, 0x55, 0xc3, 0x67, 0xe4, 0x3e, 0x41, 0x10, 0x19, 0x7b, 0x0b,
+	0x7e, 0x8b, 0xdc, 0xe8, 0x3c, 0xc6, 0x7a, 0x15, 0xed, 0x9d,
 };
 /* of a PING with the body "abc", as A's first and second frame */
-static const uint8_t ping_header[FRAME_HEADER_LEN] = {0x42, 0x78, 1, FRAME_PING, 0, 0, 0, 3};
+static const uint8_t ping_header[FRAME_HEADER_LEN] = {0x42, 0x78, 2, FRAME_PING, 0, 0, 0, 3};
 static const uint8_t first_code[FRAME_MAC_LEN] = {
-	0x3a, 0x36, 0xde, 0xd2, 0x1a, 0x3f, 0x0a, 0x68,
-	0xce, 0xcc, 0x20, 0x9c, 0x85, 0x1b, 0x69, 0x4b,
+	0xc5, 0xb0, 0x28, 0x94, 0x09, 0xaf, 0x87, 0x37,
+	0x70, 0x8c, 0xb7, 0xbb, 0x79, 0xd8, 0x32, 0xa9,
 };
 static const uint8_t second_code[FRAME_MAC_LEN] = {
-	0xfd, 0x27, 0xeb, 0x6e, 0xc5, 0x64, 0x64, 0x8e,
-	0xe0, 0xca, 0xa4, 0x95, 0x5c, 0x41, 0xc2, 0x44,
+	0x22, 0xaa, 0x91, 0xe1, 0x65, 0x2a, 0x09, 0x51,
+	0xeb, 0xf7, 0x88, 0xa4, 0xf5, 0xd9, 0x73, 0x84,
 };
 
 Test(auth, proof_is_that_of_the_protocol)
@@ -317,6 +317,106 @@ Test(auth, empty_body_is_sealed_too)
 	auth_seal(&s.a, header, NULL, 0, mac);
 	header[3] = FRAME_PING;
 	cr_expect_eq(auth_open(&s.b, header, NULL, 0, mac), -EACCES);
+}
+
+#define SIXTEEN(x) x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x
+
+/* What is said outside of sessions: the bytes that docs/protocol.md puts under its code. */
+static const struct {
+	const char *label;
+	size_t len;
+	uint8_t bytes[32];
+	uint8_t code[FRAME_CODE_LEN]; /* by Python's hashlib, too */
+} codes[] = {
+	/* token and nonce */
+	{AUTH_LABEL_OBSERVE,
+	 32,
+	 {SIXTEEN(0x33), SIXTEEN(0x44)},
+	 {0x4a, 0xcc, 0x78, 0xb8, 0x42, 0x11, 0x7f, 0xb9, 0xe4, 0x18, 0xc3, 0x08, 0xbc, 0x63, 0xf0,
+	  0x18}},
+	/* nonce, and 203.0.113.9:8080 */
+	{AUTH_LABEL_OBSERVED,
+	 23,
+	 {SIXTEEN(0x44), 4, 0x1f, 0x90, 203, 0, 113, 9},
+	 {0xbe, 0x24, 0xf4, 0x06, 0x81, 0xe6, 0x15, 0x76, 0x97, 0x9c, 0xa7, 0x78, 0x59, 0x16, 0x85,
+	  0x7b}},
+	/* token, from and to */
+	{AUTH_LABEL_RELAY,
+	 24,
+	 {SIXTEEN(0x55), 0, 0, 0, 7, 0, 0, 0, 9},
+	 {0x18, 0xd4, 0xb5, 0x8b, 0x2d, 0x55, 0xb6, 0x95, 0xdc, 0x69, 0xba, 0xd0, 0x8e, 0x81, 0x86,
+	  0x69}},
+};
+
+Test(auth, code_of_what_is_said_once_is_that_of_the_protocol)
+{
+	struct fixture f = fixture();
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		uint8_t code[FRAME_CODE_LEN];
+
+		auth_code(f.key, codes[i].label, codes[i].bytes, codes[i].len, code);
+		cr_expect_arr_eq(code, codes[i].code, sizeof(code), "row %zu", i);
+		cr_expect_eq(auth_code_check(f.key, codes[i].label, codes[i].bytes, codes[i].len,
+					     codes[i].code),
+			     0, "row %zu", i);
+	}
+}
+
+/* A label that were shorter would be read beyond its end. */
+Test(auth, labels_are_of_one_length_and_differ)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		cr_expect_eq(strlen(codes[i].label), AUTH_LABEL_LEN, "row %zu", i);
+		for (size_t j = 0; j < i; j++)
+			cr_expect_str_neq(codes[i].label, codes[j].label);
+	}
+}
+
+Test(auth, code_said_for_one_thing_is_refused_for_another)
+{
+	struct fixture f = fixture();
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(codes); j++)
+			cr_expect_eq(auth_code_check(f.key, codes[j].label, codes[i].bytes,
+						     codes[i].len, codes[i].code),
+				     i == j ? 0 : -EACCES, "%zu as %zu", i, j);
+}
+
+Test(auth, code_depends_on_the_key_and_on_every_bit)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		for (unsigned bit = 0; bit < 8 * codes[i].len; bit++) {
+			struct fixture f = fixture();
+			uint8_t bytes[32], code[FRAME_CODE_LEN];
+			size_t len = codes[i].len;
+
+			(void)memcpy(bytes, codes[i].bytes, sizeof(bytes));
+			(void)memcpy(code, codes[i].code, sizeof(code));
+			bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			cr_expect_eq(auth_code_check(f.key, codes[i].label, bytes, len, code),
+				     -EACCES, "row %zu, bit %u", i, bit);
+			bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			code[bit / 8 % FRAME_CODE_LEN] ^= (uint8_t)(1u << bit % 8);
+			cr_expect_eq(auth_code_check(f.key, codes[i].label, bytes, len, code),
+				     -EACCES, "row %zu, code's bit %u", i, bit);
+			f.key[bit / 8] ^= 1;
+			cr_expect_eq(
+				auth_code_check(f.key, codes[i].label, bytes, len, codes[i].code),
+				-EACCES, "row %zu, key's byte %u", i, bit / 8);
+		}
+}
+
+Test(auth, code_of_bytes_that_are_cut_is_refused)
+{
+	struct fixture f = fixture();
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		for (size_t len = 0; len < codes[i].len; len++)
+			cr_expect_eq(auth_code_check(f.key, codes[i].label, codes[i].bytes, len,
+						     codes[i].code),
+				     -EACCES, "row %zu, %zu bytes", i, len);
 }
 
 #define HEX   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
