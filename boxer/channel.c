@@ -5,9 +5,13 @@
  *	CHANNEL_HELLO	our hello is sent; waits for the other one. A hello from
  *			the wrong id, or from our own, ends it.
  *	CHANNEL_PROOF	our proof is sent; waits for the other one.
- *	CHANNEL_READY	frames flow, each with its code. A ping every ten
- *			seconds; thirty seconds of silence end it.
+ *	CHANNEL_READY	frames flow, each with its code. Three pings in each span of
+ *			silence that would end it.
  *	CHANNEL_OVER	@closed was called; nothing happens any more.
+ *
+ * What is sent leaves at the end of the loop's iteration, in one piece: a seed may
+ * have many frames for each of its members in one. Only an owner who sends more
+ * than SEND_SOON bytes, or frees the channel, makes it leave at once.
  *
  * Callbacks may free the channel. Every entry from the loop holds it by
  * @entered, and channel_free() inside one only marks it @orphaned; the entry
@@ -24,13 +28,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FRAME_MAX (FRAME_HEADER_LEN + FRAME_BODY_MAX + FRAME_MAC_LEN)
-
-static const struct channel_pace usual_pace = {
-	.handshake = CHANNEL_HANDSHAKE_NS,
-	.ping = CHANNEL_PING_NS,
-	.silence = CHANNEL_SILENCE_NS,
-};
+#define FRAME_MAX    (FRAME_HEADER_LEN + FRAME_BODY_MAX + FRAME_MAC_LEN)
+#define SEND_SOON    (64UL * 1024)
+#define OUT_KEPT_MAX (2 * FRAME_MAX)
+#define BUFFER_FIRST 256UL /* a link says little, and there may be thousands */
 
 enum channel_state { CHANNEL_HELLO, CHANNEL_PROOF, CHANNEL_READY, CHANNEL_OVER };
 
@@ -38,6 +39,7 @@ struct channel {
 	struct ev_loop *loop;
 	struct ev_io io;
 	struct ev_timer timer;
+	struct ev_prepare flusher; /* never started: fed when there is something to send */
 	const struct channel_ops *ops;
 	void *arg;
 	const uint8_t *key;
@@ -47,23 +49,37 @@ struct channel {
 	struct auth_session session;
 	struct channel_pace pace;
 	uint64_t heard_at;
+	uint64_t check_from, check_until; /* 0: not under suspicion */
 	unsigned entered;
 	bool orphaned;
-	bool broken; /* a send failed; the timer tells the owner */
-	uint8_t in[FRAME_MAX];
-	size_t in_len;
+	bool broken; /* a send failed; the flusher tells the owner */
+	uint8_t *in; /* grows with what comes, up to FRAME_MAX */
+	size_t in_len, in_size;
 	uint8_t *out;
 	size_t out_len, out_size, out_sent;
 };
 
+static int write_out(struct channel *ch);
+
 static void release(struct channel *ch)
 {
+	/* A last word, like why it is over. */
+	(void)write_out(ch);
 	ev_io_stop(ch->loop, &ch->io);
 	ev_timer_stop(ch->loop, &ch->timer);
+	(void)ev_clear_pending(ch->loop, &ch->flusher);
 	(void)close(ch->io.fd);
 	sodium_memzero(&ch->session, sizeof(ch->session));
+	free(ch->in);
 	free(ch->out);
 	free(ch);
+}
+
+static void arm(struct channel *ch, uint64_t after_ns)
+{
+	ev_timer_stop(ch->loop, &ch->timer);
+	ev_timer_set(&ch->timer, 1e-9 * (double)after_ns, 0.);
+	ev_timer_start(ch->loop, &ch->timer);
 }
 
 static void enter(struct channel *ch)
@@ -84,6 +100,7 @@ static void over(struct channel *ch, enum reason reason)
 	ch->state = CHANNEL_OVER;
 	ev_io_stop(ch->loop, &ch->io);
 	ev_timer_stop(ch->loop, &ch->timer);
+	(void)ev_clear_pending(ch->loop, &ch->flusher);
 	if (!ch->orphaned)
 		ch->ops->closed(ch, ch->arg, reason);
 }
@@ -99,7 +116,7 @@ static void watch(struct channel *ch)
 	ev_io_start(ch->loop, &ch->io);
 }
 
-static int flush(struct channel *ch)
+static int write_out(struct channel *ch)
 {
 	while (ch->out_sent < ch->out_len) {
 		ssize_t n = send(ch->io.fd, ch->out + ch->out_sent, ch->out_len - ch->out_sent,
@@ -116,9 +133,23 @@ static int flush(struct channel *ch)
 	if (ch->out_sent == ch->out_len) {
 		ch->out_sent = 0;
 		ch->out_len = 0;
+		/* A crowd that joined leaves some hundred KiB behind, for each channel. */
+		if (ch->out_size > OUT_KEPT_MAX) {
+			free(ch->out);
+			ch->out = NULL;
+			ch->out_size = 0;
+		}
 	}
-	watch(ch);
 	return 0;
+}
+
+static int flush(struct channel *ch)
+{
+	int r = write_out(ch);
+
+	if (r == 0)
+		watch(ch);
+	return r;
 }
 
 static int reserve(struct channel *ch, size_t more)
@@ -136,11 +167,13 @@ static int reserve(struct channel *ch, size_t more)
 		ch->out_sent = 0;
 		need = ch->out_len + more;
 	}
-	bigger = realloc(ch->out, need + FRAME_MAX);
+	need += need / 2;
+	need = need < BUFFER_FIRST ? BUFFER_FIRST : need;
+	bigger = realloc(ch->out, need);
 	if (!bigger)
 		return -ENOBUFS;
 	ch->out = bigger;
-	ch->out_size = need + FRAME_MAX;
+	ch->out_size = need;
 	return 0;
 }
 
@@ -175,15 +208,12 @@ int channel_send(struct channel *ch, uint8_t type, const uint8_t *body, size_t l
 	if (len > FRAME_BODY_MAX)
 		return -EMSGSIZE;
 	r = put(ch, type, body, len);
-	if (r == 0)
+	if (r == 0 && ch->out_len - ch->out_sent >= SEND_SOON)
 		r = flush(ch);
-	if (r < 0) {
-		/* The owner may be in the middle of a loop over its channels: tell it later. */
+	/* The owner may be in the middle of a loop over its channels: tell it later. */
+	if (r < 0)
 		ch->broken = true;
-		ev_timer_stop(ch->loop, &ch->timer);
-		ev_timer_set(&ch->timer, 0., 0.);
-		ev_timer_start(ch->loop, &ch->timer);
-	}
+	ev_feed_event(ch->loop, &ch->flusher, EV_CUSTOM);
 	return r;
 }
 
@@ -220,6 +250,7 @@ static enum reason on_proof(struct channel *ch, const uint8_t *body, size_t len)
 		return REASON_WRONG_KEY;
 	auth_start(ch->key, &ch->mine, &ch->theirs, &ch->session);
 	ch->state = CHANNEL_READY;
+	arm(ch, ch->pace.ping);
 	ch->ops->ready(ch, ch->arg);
 	return REASON_NONE;
 }
@@ -309,19 +340,34 @@ static enum reason reason_of(int error)
 	}
 }
 
-static void flush_or_end(struct channel *ch)
+/* No frame is larger than FRAME_MAX, and a whole one has always been taken off. */
+static int make_room(struct channel *ch)
 {
-	int r = flush(ch);
+	size_t size = ch->in_size ? 2 * ch->in_size : BUFFER_FIRST;
+	uint8_t *bigger;
 
-	if (r < 0)
-		over(ch, reason_of(-r));
+	if (ch->in_len < ch->in_size)
+		return 0;
+	if (size > FRAME_MAX)
+		size = FRAME_MAX;
+	bigger = realloc(ch->in, size);
+	if (!bigger)
+		return -ENOMEM;
+	ch->in = bigger;
+	ch->in_size = size;
+	return 0;
 }
 
 static void on_readable(struct channel *ch)
 {
-	ssize_t n = recv(ch->io.fd, ch->in + ch->in_len, sizeof(ch->in) - ch->in_len, MSG_DONTWAIT);
 	enum reason reason;
+	ssize_t n;
 
+	if (make_room(ch) < 0) {
+		over(ch, REASON_LOCAL);
+		return;
+	}
+	n = recv(ch->io.fd, ch->in + ch->in_len, ch->in_size - ch->in_len, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -334,9 +380,30 @@ static void on_readable(struct channel *ch)
 	if (reason != REASON_NONE) {
 		refuse(ch, reason);
 		over(ch, reason);
-	} else if (ch->state != CHANNEL_OVER && !ch->orphaned) {
-		flush_or_end(ch);
 	}
+}
+
+static void flush_or_end(struct channel *ch)
+{
+	int r = ch->broken ? -ECONNABORTED : flush(ch);
+
+	if (r == 0)
+		return;
+	/* It may have said why it goes. */
+	on_readable(ch);
+	if (ch->state != CHANNEL_OVER && !ch->orphaned)
+		over(ch, reason_of(-r));
+}
+
+static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	struct channel *ch = w->data;
+
+	(void)loop;
+	(void)revents;
+	enter(ch);
+	flush_or_end(ch);
+	leave(ch);
 }
 
 static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
@@ -347,9 +414,16 @@ static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
 	enter(ch);
 	if (revents & EV_READ)
 		on_readable(ch);
-	if (revents & EV_WRITE && ch->state != CHANNEL_OVER && !ch->orphaned)
+	if ((ch->out_len > ch->out_sent || revents & EV_WRITE) && ch->state != CHANNEL_OVER &&
+	    !ch->orphaned)
 		flush_or_end(ch);
 	leave(ch);
+}
+
+static bool is_silent(const struct channel *ch, uint64_t now)
+{
+	return now >= ch->heard_at + ch->pace.silence ||
+	       (ch->check_until != 0 && now >= ch->check_until && ch->heard_at < ch->check_from);
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -357,41 +431,57 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	struct channel *ch = w->data;
 	uint64_t now = clock_now();
 
+	(void)loop;
 	(void)revents;
 	enter(ch);
 	/* After a pause of the whole process what was said meanwhile still waits unread. */
-	if (ch->state == CHANNEL_READY && now >= ch->heard_at + ch->pace.silence)
+	if (ch->state == CHANNEL_READY && is_silent(ch, now))
 		on_readable(ch);
 	if (ch->state == CHANNEL_OVER || ch->orphaned) {
 		leave(ch);
 		return;
 	}
-	if (ch->broken) {
-		over(ch, REASON_UNREACHABLE);
-	} else if (ch->state != CHANNEL_READY || now >= ch->heard_at + ch->pace.silence) {
+	if (ch->state != CHANNEL_READY || is_silent(ch, now)) {
 		over(ch, REASON_TIMEOUT);
 	} else {
+		ch->check_until = 0;
 		(void)channel_send(ch, FRAME_PING, NULL, 0);
-		if (ch->state == CHANNEL_READY && !ch->orphaned && !ev_is_active(w)) {
-			ev_timer_set(w, 1e-9 * (double)ch->pace.ping, 0.);
-			ev_timer_start(loop, w);
-		}
+		arm(ch, ch->pace.ping);
 	}
 	leave(ch);
+}
+
+struct channel_pace channel_pace_of(uint64_t silence_ns)
+{
+	return (struct channel_pace){
+		.handshake = CHANNEL_HANDSHAKE_NS,
+		.ping = silence_ns / 3,
+		.silence = silence_ns,
+	};
 }
 
 void channel_set_pace(struct channel *ch, const struct channel_pace *pace)
 {
 	ch->pace = *pace;
-	ev_timer_stop(ch->loop, &ch->timer);
-	ev_timer_set(&ch->timer, 1e-9 * (double)pace->handshake, 0.);
-	ev_timer_start(ch->loop, &ch->timer);
+	sock_tune_control(ch->io.fd, (unsigned)(pace->silence / NS_PER_MS));
+	arm(ch, ch->state == CHANNEL_READY ? pace->ping : pace->handshake);
+}
+
+void channel_check(struct channel *ch, uint64_t patience_ns)
+{
+	if (ch->state != CHANNEL_READY || ch->broken || ch->check_until != 0)
+		return;
+	ch->check_from = clock_now();
+	ch->check_until = ch->check_from + patience_ns;
+	(void)channel_send(ch, FRAME_PING, NULL, 0);
+	arm(ch, patience_ns);
 }
 
 struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, uint32_t self,
 			    uint32_t peer, const struct channel_ops *ops, void *arg)
 {
 	struct channel *ch = calloc(1, sizeof(*ch));
+	struct channel_pace pace;
 	uint8_t body[64];
 	int len;
 
@@ -408,12 +498,16 @@ struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, ui
 	ch->mine.from = self;
 	ch->mine.to = peer;
 	randombytes_buf(ch->mine.nonce, sizeof(ch->mine.nonce));
-	sock_tune_control(fd, (unsigned)(CHANNEL_SILENCE_NS / NS_PER_MS));
 	ev_io_init(&ch->io, on_io, fd, EV_READ);
 	ch->io.data = ch;
+	ev_init(&ch->flusher, on_flush);
+	/* After everything else that has happened in this iteration. */
+	ev_set_priority(&ch->flusher, EV_MINPRI);
+	ch->flusher.data = ch;
 	ev_timer_init(&ch->timer, on_timer, 0., 0.);
 	ch->timer.data = ch;
-	channel_set_pace(ch, &usual_pace);
+	pace = channel_pace_of(CHANNEL_SILENCE_NS);
+	channel_set_pace(ch, &pace);
 	len = frame_encode_hello(&ch->mine, body, sizeof(body));
 	if (len < 0 || put(ch, FRAME_HELLO, body, (size_t)len) < 0) {
 		release(ch);
@@ -449,4 +543,9 @@ uint32_t channel_peer(const struct channel *ch)
 int channel_fd(const struct channel *ch)
 {
 	return ch->io.fd;
+}
+
+size_t channel_queued(const struct channel *ch)
+{
+	return ch->out_len - ch->out_sent;
 }

@@ -19,8 +19,7 @@
 
 #define CHANNEL_QUEUE_MAX    (1024UL * 1024) /* bytes that may wait to be sent */
 #define CHANNEL_HANDSHAKE_NS (5 * 1000000000ULL)
-#define CHANNEL_PING_NS	     (10 * 1000000000ULL)
-#define CHANNEL_SILENCE_NS   (30 * 1000000000ULL) /* nothing heard: the peer is lost */
+#define CHANNEL_SILENCE_NS   (10 * 1000000000ULL) /* nothing heard: the peer is lost */
 
 struct channel;
 
@@ -61,18 +60,28 @@ struct channel *channel_new(struct ev_loop *loop, int fd, const uint8_t *key, ui
 void channel_free(struct channel *ch);
 /** channel_own() - another owner from now on. */
 void channel_own(struct channel *ch, const struct channel_ops *ops, void *arg);
-/** channel_set_pace() - another one than CHANNEL_*_NS; right after channel_new(). For tests. */
+/** channel_pace_of() - the pace that notices a lost peer after @silence_ns: three pings in it. */
+struct channel_pace channel_pace_of(uint64_t silence_ns);
+/** channel_set_pace() - another one than that of CHANNEL_SILENCE_NS. */
 void channel_set_pace(struct channel *ch, const struct channel_pace *pace);
+/**
+ * channel_check() - there is reason to think that the peer is no longer there
+ *
+ * It is pinged at once; not heard for @patience_ns from now, it is lost.
+ */
+void channel_check(struct channel *ch, uint64_t patience_ns);
 /** channel_peer() - the id that the other side proved to speak for. */
 uint32_t channel_peer(const struct channel *ch);
 /** channel_fd() - for socket addresses. */
 int channel_fd(const struct channel *ch);
 /**
- * channel_send() - queue a frame
+ * channel_send() - queue a frame, which leaves when the loop has done what else there is
  *
  * Return: 0; -ENOBUFS when the peer reads too slowly (the channel will be
  * closed), -ENOTCONN before it is ready or after it is over.
  */
 int channel_send(struct channel *ch, uint8_t type, const uint8_t *body, size_t len);
+/** channel_queued() - bytes that wait for a peer which has not read what came before them. */
+size_t channel_queued(const struct channel *ch);
 
 #endif

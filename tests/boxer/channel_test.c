@@ -285,3 +285,37 @@ Test(channel, tells_its_new_owner)
 	cr_expect(!a.frames && !a.closed);
 	side_free(&heir);
 }
+
+Test(channel, under_suspicion_is_over_when_nothing_is_heard)
+{
+	struct side a = {0};
+	uint64_t began;
+	struct speaker s;
+
+	side_begin_ready(&a, &s);
+	began = clock_now();
+	channel_check(a.ch, 200 * NS_PER_MS);
+	channel_check(a.ch, 60 * NS_PER_S);
+	side_assert_closed(&a, REASON_TIMEOUT);
+	cr_expect_geq(clock_now() - began, 200 * NS_PER_MS);
+	speaker_close(&s);
+	side_free(&a);
+}
+
+Test(channel, under_suspicion_goes_on_when_the_peer_answers)
+{
+	struct side a = {0}, b = {0};
+	uint64_t until;
+
+	side_begin_pair(&a, side_key, &b, side_key);
+	RUN_UNTIL(a.ready && b.ready);
+	until = clock_now() + 500 * NS_PER_MS;
+	channel_check(a.ch, 200 * NS_PER_MS);
+	RUN_UNTIL(clock_now() >= until);
+	cr_expect(!a.closed && !b.closed);
+	channel_check(a.ch, 200 * NS_PER_MS);
+	side_run_a_while();
+	side_free(&b);
+	side_assert_closed(&a, REASON_LEFT);
+	side_free(&a);
+}

@@ -144,12 +144,14 @@ Test(handshake, does_not_take_its_own_bytes_for_a_peers)
 
 Test(handshake, of_another_version_is_told_so)
 {
-	for (unsigned version = 0; version < 256; version += version == 0 ? 2 : 1) {
+	for (unsigned version = 0; version < 256; version++) {
 		uint8_t bytes[SPEAKER_FRAME_MAX];
 		struct side a = {0};
 		struct speaker s;
 		size_t len;
 
+		if (version == FRAME_VERSION)
+			continue;
 		side_begin_with_speaker(&a, &s);
 		len = speaker_build_hello(&s, bytes);
 		bytes[2] = (uint8_t)version;
