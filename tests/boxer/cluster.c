@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -107,9 +108,12 @@ int cluster_connect(struct cluster *c, const char *from)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage ss;
+	const int one = 1;
 	struct addr a;
 
 	USERNS_CHECK(fd >= 0, "%m");
+	/* As all do who speak the protocol. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (from) {
 		int len = addr_parse(from, &a) == 0 ? addr_to_sockaddr(&a, AF_INET, &ss) : -1;
 
@@ -152,13 +156,21 @@ void cluster_greet(struct cluster *c, struct speaker *s, const char *from)
 
 void cluster_ask_to_join(struct cluster *c, struct speaker *s, const char *name, const char *from)
 {
-	struct frame_join join = {.inside = addr_v4(0x0a000002, 4000)};
-	uint8_t body[128];
-	int len;
+	struct frame_join join = {
+		.inside = addr_v4(0x0a000002, 4000),
+		.claim = FRAME_ID_JOINING,
+	};
 
 	cluster_greet(c, s, from);
 	(void)snprintf(join.name, sizeof(join.name), "%s", name);
-	len = frame_encode_join(&join, body, sizeof(body));
+	cluster_send_join(s, &join);
+}
+
+void cluster_send_join(struct speaker *s, const struct frame_join *join)
+{
+	uint8_t body[256];
+	int len = frame_encode_join(join, body, sizeof(body));
+
 	USERNS_CHECK(speaker_send(s, FRAME_JOIN, body, (size_t)len) == 0, "JOIN");
 }
 

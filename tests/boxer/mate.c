@@ -30,12 +30,10 @@ static int connect_from(const struct addr *at, const struct addr *seed)
 
 void mate_join(struct mate *m, const struct cluster *c, const char *name)
 {
-	struct frame_join join = {0};
+	struct frame_join join = {.claim = FRAME_ID_JOINING};
 	struct frame_joined joined;
 	struct frame_member member;
 	struct speaker_frame f;
-	uint8_t body[128];
-	int len;
 
 	*m = (struct mate){.at = addr_v4(INADDR_LOOPBACK, 0), .link.fd = -1};
 	/* Listens first: the others hear of it as soon as it has joined. */
@@ -48,8 +46,7 @@ void mate_join(struct mate *m, const struct cluster *c, const char *name)
 	USERNS_CHECK(speaker_handshake(&m->uplink) == 0, "no handshake with the seed");
 	(void)snprintf(join.name, sizeof(join.name), "%s", name);
 	join.inside = m->at;
-	len = frame_encode_join(&join, body, sizeof(body));
-	USERNS_CHECK(speaker_send(&m->uplink, FRAME_JOIN, body, (size_t)len) == 0, "JOIN");
+	cluster_send_join(&m->uplink, &join);
 	USERNS_CHECK(speaker_receive_type(&m->uplink, FRAME_JOINED, &f) == 0 &&
 			     frame_decode_joined(f.body, f.len, &joined) == 0,
 		     "JOINED");
@@ -131,6 +128,50 @@ void mate_answer(struct mate *m, uint32_t request, uint16_t reason, const struct
 		punched.target = *target;
 	len = frame_encode_punched(&punched, body, sizeof(body));
 	USERNS_CHECK(speaker_send(&m->link, FRAME_PUNCHED, body, (size_t)len) == 0, "PUNCHED");
+}
+
+void mate_send_via(struct mate *m, uint32_t id, uint8_t type, const uint8_t *body, size_t len)
+{
+	const struct frame_via via = {.id = id, .type = type, .body = body, .len = len};
+	uint8_t out[256];
+	int n = frame_encode_via(&via, out, sizeof(out));
+
+	USERNS_CHECK(n > 0 && speaker_send(&m->uplink, FRAME_VIA, out, (size_t)n) == 0, "VIA");
+}
+
+uint32_t mate_hear_via(struct mate *m, uint8_t type, struct speaker_frame *ret_frame)
+{
+	struct speaker_frame f;
+	struct frame_via via = {0};
+
+	do
+		USERNS_CHECK(speaker_receive_type(&m->uplink, FRAME_VIA, &f) == 0 &&
+				     frame_decode_via(f.body, f.len, &via) == 0,
+			     "no VIA");
+	while (via.type != type);
+	ret_frame->type = via.type;
+	ret_frame->len = via.len;
+	(void)memcpy(ret_frame->body, via.body, via.len);
+	return via.id;
+}
+
+struct frame_punch mate_hear_question_via(struct mate *m)
+{
+	struct frame_punch punch;
+	struct speaker_frame f;
+
+	m->asker = mate_hear_via(m, FRAME_PUNCH, &f);
+	USERNS_CHECK(frame_decode_punch(f.body, f.len, &punch) == 0, "no PUNCH");
+	return punch;
+}
+
+void mate_answer_via(struct mate *m, uint32_t request, uint16_t reason)
+{
+	const struct frame_punched punched = {.request = request, .reason = reason};
+	uint8_t body[64];
+	int len = frame_encode_punched(&punched, body, sizeof(body));
+
+	mate_send_via(m, m->asker, FRAME_PUNCHED, body, (size_t)len);
 }
 
 void mate_check_alive(struct mate *m)

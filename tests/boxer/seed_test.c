@@ -161,8 +161,8 @@ static const struct {
 	void (*lose)(struct speaker *s);
 	enum reason reason;
 } losses[] = {
-	{hang_up, REASON_LEFT},
-	{reset, REASON_LEFT},
+	{hang_up, REASON_LOST},
+	{reset, REASON_LOST},
 	{send_unknown_frame, REASON_PROTOCOL},
 	{send_bad_leave, REASON_PROTOCOL},
 	{send_second_join, REASON_PROTOCOL},
