@@ -2,6 +2,7 @@
 #include "boxer/events.h"
 
 #include "base/clock.h"
+#include "boxer/json.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -11,30 +12,6 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048
-
-/* A string of JSON; what does not fit is cut at a whole character. */
-static size_t put_text(char *out, size_t size, const char *text)
-{
-	size_t n = 0;
-
-	if (size < 3)
-		return 0;
-	out[n++] = '"';
-	for (; *text && n + 8 < size; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\') {
-			out[n++] = '\\';
-			out[n++] = (char)c;
-		} else if (c < 0x20 || c >= 0x7f) {
-			n += (size_t)snprintf(out + n, size - n, "\\u%04x", c);
-		} else {
-			out[n++] = (char)c;
-		}
-	}
-	out[n++] = '"';
-	return n;
-}
 
 /* Return: 0 when the field does not fit; then nothing of it counts. */
 static size_t put_field(char *out, size_t size, const struct event_field *f)
@@ -53,10 +30,10 @@ static size_t put_field(char *out, size_t size, const struct event_field *f)
 		value = (size_t)snprintf(out + n, size - n, "%.3f", (double)f->number / 1e6);
 		break;
 	case EVENT_TEXT:
-		value = put_text(out + n, size - n, f->text ? f->text : "");
+		value = json_put_text(out + n, size - n, f->text ? f->text : "");
 		break;
 	case EVENT_ADDR:
-		value = put_text(out + n, size - n, addr_format(f->addr, text));
+		value = json_put_text(out + n, size - n, addr_format(f->addr, text));
 		break;
 	case EVENT_END:
 		break;

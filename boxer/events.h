@@ -7,22 +7,31 @@
  * Every line has "t" (seconds on CLOCK_MONOTONIC, a number) and "event":
  *
  *	seed	listening	address
- *		join		id, name, external
+ *		join		id, name, external, mapping, ports
+ *		rejoin		the same, of a member on another connection than before
+ *		visit		name, external (to be measured only)
+ *		profile		id, name, mapping, ports, filtering, refusal (changed)
  *		leave		id, name, reason
  *		reject		name, from, reason
  *	node	joined		id, name, overlay, external, local, ms
- *		member		id, name, overlay, external
+ *		member		id, name, overlay, external (for the first time)
  *		member-left	id, name, reason
  *		link		id, name, local, remote, strategy, ms
  *		link-lost	id, name, reason
- *		seed-lost	reason
+ *		no-link		id, name, reason (no-strategy: the two NATs allow none;
+ *				otherwise an attempt has failed, and another one follows)
+ *		profile		mapping, ports, filtering, refusal (of our own NAT)
+ *		seed-lost	reason (it is joined again, unless it will not have us)
+ *		seed-back	external
+ *		surplus		name (others are enough; the process ends)
  *		ready		members, links (the start gate has opened)
  *		guest-start	pid
  *		guest-exit	status (exit code, or 128 + signal)
  *		connect		id, name, port, strategy, reason, local, remote, ms
  *		accept		id, name, port, strategy, reason, local, remote, ms
  *		failed		reason, text (the process is about to end)
- *	both	lost		count (of events that nobody read in time)
+ *	both	relayed		from, to, there, back, ms (is over; bytes each way)
+ *		lost		count (of events that nobody read in time)
  *
  * Addresses are "1.2.3.4:5" or "1.2.3.4"; ids are numbers; reasons are the names
  * of boxer/reason.h, "none" for success; ms is how long the thing took.

@@ -2,6 +2,7 @@
 #include "boxer/guest.h"
 
 #include "base/cleanup.h"
+#include "boxer/descriptors.h"
 #include "boxer/node.h"
 
 #include <fcntl.h>
@@ -94,10 +95,10 @@ int guest_environment(const struct node *node, char *buf, size_t size)
 {
 	char seed[ADDR_TEXT_MAX];
 	int n = snprintf(buf, size,
-			 "BOXER_ID=%u\nBOXER_NAME=%s\nBOXER_SIZE=%zu\nBOXER_SEED=%s\n"
-			 "BOXER_DIR=%s\nLD_PRELOAD=%s\n",
-			 node->id, node->options->name, node->members.n,
-			 addr_format(&node->options->seed, seed), node->dir, node->shim);
+			 "BOXER_ID=%u\nBOXER_NAME=%s\nBOXER_ROLE=%s\nBOXER_SIZE=%zu\n"
+			 "BOXER_SEED=%s\nBOXER_DIR=%s\nLD_PRELOAD=%s\n",
+			 node->id, node->options->name, node->options->role, node->members.n,
+			 addr_format(&node->options->seed[0], seed), node->dir, node->shim);
 
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
@@ -154,6 +155,7 @@ static void run_child(struct node *node, pid_t parent, int report)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
+	descriptors_restore();
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(NODE_EXIT_FAILED);
 	n = guest_environment(node, environment, sizeof(environment));

@@ -27,8 +27,7 @@ int guest_locate_shim(struct node *node);
 /** guest_forget_shim() - take that link away, if there is one. */
 void guest_forget_shim(const struct node *node);
 /**
- * guest_environment() - BOXER_ID, BOXER_NAME, BOXER_SIZE, BOXER_SEED, BOXER_DIR and
- * LD_PRELOAD as "NAME=VALUE\n" lines
+ * guest_environment() - BOXER_ID, _NAME, _ROLE, _SIZE, _SEED, _DIR, and LD_PRELOAD as "NAME=VALUE\n" lines
  *
  * Return: the length of @buf that is used, or -ENAMETOOLONG.
  */

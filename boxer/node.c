@@ -6,29 +6,39 @@
  *	gathering	admitted: the local API is there, links are being punched
  *			to all members. The start gate opens when enough members
  *			are there and each has a link; the deadline still runs
- *	open		the guest runs (or, without one, we wait for a signal). A
- *			lost seed or link no longer ends anything
+ *	open		the guest runs (or, without one, we wait for a signal)
  *	ending		the guest has ended, or a signal came
+ *
+ * A lost seed ends nothing: the uplink joins it again, as the same member, and all
+ * else stays. Only before the gate has opened does a seed that will not have us end
+ * the node.
  */
 #include "boxer/node.h"
 
 #include "base/clock.h"
 #include "boxer/answer.h"
 #include "boxer/api.h"
+#include "boxer/channel.h"
+#include "boxer/control.h"
 #include "boxer/dial.h"
+#include "boxer/directory.h"
 #include "boxer/guest.h"
-#include "boxer/handoff.h"
-#include "boxer/sock.h"
+#include "boxer/ports.h"
+#include "boxer/probe.h"
+#include "boxer/rooms.h"
+#include "boxer/shown.h"
 #include "boxer/uplink.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#define GATE_LAST_S 0.1
 
 void node_fail(struct node *node, enum reason reason, const char *fmt, ...)
 {
@@ -45,33 +55,16 @@ void node_fail(struct node *node, enum reason reason, const char *fmt, ...)
 	ev_break(node->loop, EVBREAK_ALL);
 }
 
-static size_t wanted(const struct node *node)
-{
-	return node->options->wait > 1 ? node->options->wait : 1;
-}
-
-/*
- * The gate counts whom it has met, not who is there now: a fast member may have
- * done its work and left before a slow one sees it. And one member too many that
- * can't be reached does not hold the others.
- */
-static void meet(struct node *node, uint32_t id)
-{
-	for (size_t i = 0; i < node->n_met; i++)
-		if (node->met[i] == id)
-			return;
-	if (!node->open && node->n_met < MEMBERS_MAX)
-		node->met[node->n_met++] = id;
-}
-
-static void try_gate(struct node *node)
+static void open_gate(struct node *node)
 {
 	int status;
 
-	if (!node->joined || node->open || node->n_met + 1 < wanted(node))
-		return;
 	node->open = true;
+	gate_free(node->gate);
+	node->gate = NULL;
 	ev_timer_stop(node->loop, &node->gate_timer);
+	/* A program that is started now must find everybody who was waited for. */
+	shown_now(node->shown);
 	EMIT(&node->options->events, "ready", EV_NUMBER("members", node->members.n),
 	     EV_NUMBER("links", peers_linked(node->peers)));
 	if (!node->options->guest)
@@ -85,15 +78,16 @@ static void try_gate(struct node *node)
 	ev_break(node->loop, EVBREAK_ALL);
 }
 
-static void show_members(struct node *node)
+static void meet(struct node *node, const struct frame_member *member)
 {
-	int r;
+	if (!node->open && member && gate_meet(node->gate, member) < 0)
+		node_fail(node, REASON_LOCAL, "no memory to wait for members");
+}
 
-	api_show_members(node->api);
-	r = members_write_file(&node->members, node->id, node->dir);
-	if (r < 0)
-		(void)fprintf(stderr, "boxer: cannot write %s/members: %s, ignoring\n", node->dir,
-			      strerror(-r));
+static void try_gate(struct node *node)
+{
+	if (node->joined && !node->open && gate_is_open(node->gate))
+		open_gate(node);
 }
 
 static void on_link_up(void *arg, const struct peer_link *link)
@@ -105,8 +99,9 @@ static void on_link_up(void *arg, const struct peer_link *link)
 	     EV_TEXT("name", m ? m->name : ""), EV_ADDR("local", &link->local),
 	     EV_ADDR("remote", &link->remote), EV_TEXT("strategy", "parallel"),
 	     EV_MS("ms", link->took_ns));
-	dial_link_up(node->dials, link->id);
-	meet(node, link->id);
+	node->counters.links++;
+	dial_member_changed(node->dials, link->id);
+	meet(node, m);
 	try_gate(node);
 }
 
@@ -117,89 +112,86 @@ static void on_link_lost(void *arg, uint32_t id, enum reason reason)
 
 	EMIT(&node->options->events, "link-lost", EV_NUMBER("id", id),
 	     EV_TEXT("name", m ? m->name : ""), EV_TEXT("reason", reason_name(reason)));
+	node->counters.links_lost++;
 	dial_link_lost(node->dials, id);
+	roster_link_lost(node->roster, id);
+}
+
+static void on_no_link(void *arg, uint32_t id, enum reason reason)
+{
+	struct node *node = arg;
+	const struct frame_member *m = members_by_id(&node->members, id);
+
+	EMIT(&node->options->events, "no-link", EV_NUMBER("id", id),
+	     EV_TEXT("name", m ? m->name : ""), EV_TEXT("reason", reason_name(reason)));
+	/* What there is to say goes by the seed, as long as there is one. */
+	if (node->seed_state != LOCAL_SEED_JOINED)
+		return;
+	meet(node, m);
+	try_gate(node);
 }
 
 static void on_link_frame(void *arg, uint32_t id, uint8_t type, const uint8_t *body, size_t len)
 {
-	struct node *node = arg;
-	struct frame_punched punched;
-	struct frame_punch punch;
-
-	/* Frames of a newer version of the protocol are none of our business. */
-	if (type == FRAME_PUNCH && frame_decode_punch(body, len, &punch) == 0)
-		answer_punch(node->answers, id, &punch);
-	else if (type == FRAME_PUNCHED && frame_decode_punched(body, len, &punched) == 0)
-		dial_answered(node->dials, id, &punched);
+	control_received(arg, id, type, body, len);
 }
 
-static const struct peer_ops link_ops = {on_link_up, on_link_lost, on_link_frame};
-
-/* In a directory that others may write to the name could be a trap. */
-static int own_dir(const char *path)
-{
-	struct stat st;
-
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	if (lstat(path, &st) < 0)
-		return -errno;
-	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() ? 0 : -EPERM;
-}
-
-/* BOXER_DIR: the caller's, or one that this user's node of that id always has. */
-static int make_dir(struct node *node)
-{
-	const char *tmp = getenv("TMPDIR");
-	int n, r;
-
-	if (node->options->dir)
-		n = snprintf(node->dir, sizeof(node->dir), "%s", node->options->dir);
-	else
-		n = snprintf(node->dir, sizeof(node->dir), "%s/boxer-%u-%u",
-			     tmp && *tmp ? tmp : "/tmp", (unsigned)geteuid(), node->id);
-	r = n < 0 || (size_t)n >= sizeof(node->dir) ? -ENAMETOOLONG : own_dir(node->dir);
-	/* What is not ours is not tidied up either. */
-	if (r < 0)
-		node->dir[0] = '\0';
-	return r;
-}
-
-static int open_rooms(struct node *node, const struct addr *external)
-{
-	struct peers_config config = {
-		.loop = node->loop,
-		.key = node->options->key,
-		.self = node->id,
-		.inside = node->inside,
-		.external = *external,
-		.ops = &link_ops,
-		.arg = node,
-	};
-	int r;
-
-	node->dials = dials_new(node);
-	node->answers = answers_new(node);
-	node->handoff = handoff_new(node->loop, &node->inside);
-	if (!node->dials || !node->answers || !node->handoff)
-		return -ENOMEM;
-	r = peers_new(&config, &node->peers);
-	if (r == 0)
-		r = api_new(node, &node->api);
-	/* Only now is the id ours on this machine, and with it the directory. */
-	return r < 0 ? r : make_dir(node);
-}
-
-static void on_joined(void *arg, const struct frame_joined *joined, const struct addr *local)
+static uint64_t on_introduce(void *arg, uint32_t id)
 {
 	struct node *node = arg;
+
+	/* Half to the seed, and on to somebody who is probably about as far from it. */
+	return control_introduce(node, id) == 0 ? uplink_round_trip_ns(node->uplink) : 0;
+}
+
+static const struct frame_member *on_find(void *arg, uint32_t id)
+{
+	const struct node *node = arg;
+
+	return members_by_id(&node->members, id);
+}
+
+static const struct peer_ops link_ops = {
+	on_link_up, on_link_lost, on_no_link, on_link_frame, on_introduce, on_find,
+};
+
+static void on_left(void *arg, const struct frame_member *m, enum reason reason)
+{
+	struct node *node = arg;
+
+	EMIT(&node->options->events, "member-left", EV_NUMBER("id", m->id),
+	     EV_TEXT("name", m->name), EV_TEXT("reason", reason_name(reason)));
+	api_member_gone(node->api, m, reason);
+	peers_remove(node->peers, m->id);
+	dial_member_gone(node->dials, m->id);
+	answer_member_gone(node->answers, m->id);
+	history_forget(&node->history, m->id);
+	shown_note(node->shown);
+	if (reason == REASON_LEFT)
+		meet(node, m);
+	try_gate(node);
+}
+
+static bool on_is_linked(void *arg, uint32_t id)
+{
+	const struct node *node = arg;
+
+	return peers_is_linked(node->peers, id);
+}
+
+static const struct roster_ops roster_ops = {on_left, on_is_linked};
+
+static void first_joined(struct node *node, const struct frame_joined *joined,
+			 const struct addr *local)
+{
+	uint64_t took = clock_now() - node->started_at; /* what follows is no joining */
 	int r;
 
 	node->id = joined->id;
 	node->overlay = joined->overlay;
 	node->inside = *local;
-	profile_observe(&node->profile, local, &joined->observed);
-	r = open_rooms(node, &joined->observed);
+	node->external = joined->observed;
+	r = rooms_open(node, &link_ops, &roster_ops);
 	if (r < 0) {
 		node_fail(node, REASON_LOCAL, "cannot serve this function as member %u: %s",
 			  node->id, strerror(-r));
@@ -214,47 +206,162 @@ static void on_joined(void *arg, const struct frame_joined *joined, const struct
 	}
 	EMIT(&node->options->events, "joined", EV_NUMBER("id", node->id),
 	     EV_TEXT("name", node->options->name), EV_ADDR("overlay", &node->overlay),
-	     EV_ADDR("external", &joined->observed), EV_ADDR("local", local),
-	     EV_MS("ms", clock_now() - node->started_at));
+	     EV_ADDR("external", &joined->observed), EV_ADDR("local", local), EV_MS("ms", took));
+}
+
+void node_rebound(struct node *node, const struct addr *external)
+{
+	/* The links are asked about when the own record comes, see peers_put_self(). */
+	node->external = *external;
+	ports_rebound(node->ports);
+	history_forgive_all(&node->history);
+}
+
+static void on_joined(void *arg, const struct frame_joined *joined, const struct addr *local)
+{
+	struct node *node = arg;
+
+	node->probe_due = true;
+	(void)memcpy(node->observers, joined->observers, sizeof(node->observers));
+	node->n_observers = joined->n_observers;
+	node->seed_relays = joined->flags & FRAME_FLAG_RELAY;
+	node->seed_state = LOCAL_SEED_JOINED;
+	if (!node->api) {
+		first_joined(node, joined, local);
+		return;
+	}
+	EMIT(&node->options->events, "seed-back", EV_ADDR("external", &joined->observed));
+	roster_seed_back(node->roster, node->id);
+	waiters_rejoined(node->waiters);
+	if (!addr_equal(&node->external, &joined->observed))
+		node_rebound(node, &joined->observed);
+}
+
+static void on_probe_ask(void *arg, uint16_t external_port)
+{
+	const struct node *node = arg;
+	const struct frame_probe probe = {.port = external_port};
+	uint8_t body[8];
+	int len = frame_encode_probe(&probe, body, sizeof(body));
+
+	if (len > 0)
+		(void)uplink_send(node->uplink, FRAME_PROBE, body, (size_t)len);
+}
+
+static void on_probe_over(void *arg)
+{
+	struct node *node = arg;
+
+	probe_free(node->probe);
+	node->probe = NULL;
+}
+
+/* The seed knows the mapping by now; whom the NAT lets in takes an experiment. */
+static void start_probe(struct node *node)
+{
+	const struct probe_config config = {
+		.loop = node->loop,
+		.inside = node->inside,
+		.observer = node->options->seed[0],
+		.key = node->options->key,
+		.delay_ns = probe_delay_ns(node->members.n),
+		.ask = on_probe_ask,
+		.over = on_probe_over,
+		.arg = node,
+	};
+
+	probe_free(node->probe);
+	/* What can't be found out stays unknown, which is a value. */
+	node->probe = probe_start(&config);
+}
+
+static void on_own_record(struct node *node, const struct frame_member *self)
+{
+	node->joined = true;
+	if (!profile_equal(&node->profile, &self->profile))
+		history_forgive_all(&node->history);
+	node->profile = self->profile;
+	ports_refill(node->ports);
+	peers_put_self(node->peers, self);
+	meet(node, self);
+	EMIT(&node->options->events, "profile",
+	     EV_TEXT("mapping", profile_mapping_names[self->profile.mapping]),
+	     EV_TEXT("ports", profile_ports_names[self->profile.ports]),
+	     EV_TEXT("filtering", profile_filtering_names[self->profile.filtering]),
+	     EV_TEXT("refusal", profile_refusal_names[self->profile.refusal]));
+	if (node->probe_due && !addr_equal(&node->inside, &node->external))
+		start_probe(node);
+	node->probe_due = false;
+}
+
+/* What failed with the NAT of old says nothing of the one that it has now. */
+static void forgive_if_changed(struct node *node, const struct frame_member *member)
+{
+	const struct frame_member *old = members_by_id(&node->members, member->id);
+
+	if (old && (!addr_equal(&old->external, &member->external) ||
+		    !profile_equal(&old->profile, &member->profile)))
+		history_forgive(&node->history, member->id);
 }
 
 static void on_member(void *arg, const struct frame_member *member)
 {
 	struct node *node = arg;
+	int r;
 
-	if (!node->api || members_put(&node->members, member) < 0)
+	if (!node->api)
 		return;
-	node->members.version = member->version;
+	forgive_if_changed(node, member);
+	r = roster_put(node->roster, member);
+	if (r < 0)
+		return;
+	if (r == 1)
+		EMIT(&node->options->events, "member", EV_NUMBER("id", member->id),
+		     EV_TEXT("name", member->name), EV_ADDR("overlay", &member->overlay),
+		     EV_ADDR("external", &member->external));
 	/* The seed sends our own record last: now the membership is whole. */
 	if (member->id == node->id)
-		node->joined = true;
-	EMIT(&node->options->events, "member", EV_NUMBER("id", member->id),
-	     EV_TEXT("name", member->name), EV_ADDR("overlay", &member->overlay),
-	     EV_ADDR("external", &member->external));
+		on_own_record(node, member);
+	else
+		(void)peers_put(node->peers, member);
+	api_member_put(node->api, member, r == 1);
+	dial_member_changed(node->dials, member->id);
+	if (node->options->lazy)
+		meet(node, member);
 	if (node->joined)
-		show_members(node);
-	if (member->id != node->id)
-		(void)peers_add(node->peers, member);
+		shown_note(node->shown);
 	try_gate(node);
 }
 
 static void on_gone(void *arg, const struct frame_gone *gone)
 {
 	struct node *node = arg;
-	const struct frame_member *m = members_by_id(&node->members, gone->id);
 
-	if (!m || gone->id == node->id)
-		return;
-	EMIT(&node->options->events, "member-left", EV_NUMBER("id", gone->id),
-	     EV_TEXT("name", m->name), EV_TEXT("reason", reason_name((enum reason)gone->reason)));
-	(void)members_remove(&node->members, gone->id);
-	node->members.version = gone->version;
-	peers_remove(node->peers, gone->id);
-	dial_member_gone(node->dials, gone->id);
-	show_members(node);
-	if (gone->reason == REASON_LEFT)
-		meet(node, gone->id);
-	try_gate(node);
+	if (node->api && gone->id != node->id)
+		roster_gone(node->roster, gone);
+}
+
+static void on_uplink_frame(void *arg, uint8_t type, const uint8_t *body, size_t len)
+{
+	const struct node *node = arg;
+	struct frame_released released;
+
+	if (type == FRAME_VIA)
+		control_via(arg, body, len);
+	else if (type == FRAME_RELEASED && node->waiters &&
+		 frame_decode_released(body, len, &released) == 0)
+		waiters_released(node->waiters, &released);
+}
+
+static void on_uplink_lost(void *arg, enum reason reason)
+{
+	struct node *node = arg;
+
+	EMIT(&node->options->events, "seed-lost", EV_TEXT("reason", reason_name(reason)));
+	node->seed_state = LOCAL_SEED_LOST;
+	node->counters.seed_losses++;
+	if (node->roster)
+		roster_seed_lost(node->roster);
 }
 
 static void on_uplink_ended(void *arg, enum reason reason)
@@ -264,27 +371,51 @@ static void on_uplink_ended(void *arg, enum reason reason)
 
 	if (node->open) {
 		EMIT(&node->options->events, "seed-lost", EV_TEXT("reason", reason_name(reason)));
+		node->seed_state = LOCAL_SEED_LOST;
+		waiters_fail(node->waiters, REASON_SEED_UNREACHABLE);
 		(void)fprintf(stderr, "boxer: the seed is lost (%s), going on without it\n",
 			      reason_name(reason));
 		return;
 	}
+	if (reason == REASON_SURPLUS) {
+		EMIT(&node->options->events, "surplus", EV_TEXT("name", node->options->name));
+		(void)fprintf(stderr, "boxer: not needed, there are enough members (surplus)\n");
+		ev_break(node->loop, EVBREAK_ALL);
+		return;
+	}
 	node_fail(node, reason, "cannot join the seed at %s",
-		  addr_format(&node->options->seed, text));
+		  addr_format(&node->options->seed[0], text));
 }
 
-static const struct uplink_ops uplink_ops = {on_joined, on_member, on_gone, on_uplink_ended};
+static const struct uplink_ops uplink_ops = {
+	on_joined, on_member, on_gone, on_uplink_frame, on_uplink_lost, on_uplink_ended,
+};
+
+static const char *why_not_met(void *arg, uint32_t id)
+{
+	static char text[64];
+	const struct node *node = arg;
+
+	(void)snprintf(text, sizeof(text), "has no link (%s)",
+		       reason_name(peers_reason(node->peers, id)));
+	return text;
+}
 
 static void on_gate_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct node *node = w->data;
+	char missing[ERROR_TEXT_MAX / 2];
 
-	(void)loop;
 	(void)revents;
 	/* Before it is admitted the uplink keeps the deadline and knows the better reason. */
-	if (node->api)
-		node_fail(node, REASON_TIMEOUT, "waited for %zu members: %zu are there, %zu linked",
-			  wanted(node), node->members.n,
-			  node->peers ? peers_linked(node->peers) : 0);
+	if (!node->api) {
+		/* It may just be admitted all the same; if not, this is the end. */
+		ev_timer_set(w, GATE_LAST_S, 0.);
+		ev_timer_start(loop, w);
+		return;
+	}
+	gate_missing(node->gate, &node->members, why_not_met, node, missing, sizeof(missing));
+	node_fail(node, REASON_TIMEOUT, "waited in vain: %s", missing);
 }
 
 static void on_signal(struct ev_loop *loop, struct ev_signal *w, int revents)
@@ -317,51 +448,74 @@ static void watch_signals(struct node *node)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-static void remove_dir(const struct node *node)
+/* Nothing is ever written to it. */
+static void on_lifeline(struct ev_loop *loop, struct ev_io *w, int revents)
 {
-	char path[sizeof(node->dir) + 16];
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
 
-	if (!node->dir[0])
+static void watch_lifeline(struct node *node)
+{
+	if (node->options->lifeline < 0)
 		return;
-	(void)snprintf(path, sizeof(path), "%s/members", node->dir);
-	(void)unlink(path);
-	guest_forget_shim(node);
-	if (!node->options->dir)
-		(void)rmdir(node->dir);
+	ev_io_init(&node->lifeline, on_lifeline, node->options->lifeline, EV_READ);
+	ev_io_start(node->loop, &node->lifeline);
 }
 
 static void tear_down(struct node *node)
 {
-	guest_free(node->guest);
-	api_free(node->api);
-	handoff_free(node->handoff);
-	answers_free(node->answers);
-	dials_free(node->dials);
-	peers_free(node->peers);
+	rooms_close(node);
 	uplink_free(node->uplink);
+	gate_free(node->gate);
 	members_free(&node->members);
-	remove_dir(node);
+	directory_remove(node);
 	ev_loop_destroy(node->loop);
+}
+
+static int start(struct node *node)
+{
+	const struct node_options *options = node->options;
+	struct uplink_config config = {
+		.loop = node->loop,
+		.n_seed = options->n_seed,
+		.key = options->key,
+		.name = options->name,
+		.role = options->role,
+		.flags = options->relay ? FRAME_FLAG_RELAY : 0,
+		.deadline = node->started_at + options->timeout_ns,
+		.silence_ns = node->silence_ns,
+		.ops = &uplink_ops,
+		.arg = node,
+	};
+
+	randombytes_buf(node->token, sizeof(node->token));
+	(void)memcpy(config.token, node->token, sizeof(config.token));
+	(void)memcpy(config.seed, options->seed, sizeof(config.seed));
+	node->gate = gate_new(&options->wants);
+	node->uplink = uplink_new(&config);
+	if (!node->gate || !node->uplink)
+		return error_set(node->err, ENOMEM, "no memory");
+	watch_signals(node);
+	ev_timer_init(&node->gate_timer, on_gate_deadline, 1e-9 * (double)options->timeout_ns, 0.);
+	node->gate_timer.data = node;
+	ev_timer_start(node->loop, &node->gate_timer);
+	return 0;
 }
 
 int node_run(const struct node_options *options, struct error *err)
 {
 	struct node node = {.options = options, .err = err, .loop = ev_default_loop(0)};
-	uint64_t deadline;
 
 	if (!node.loop) {
 		(void)error_set(err, ENOMEM, "cannot make an event loop");
 		return NODE_EXIT_FAILED;
 	}
 	node.started_at = clock_now();
-	deadline = node.started_at + options->timeout_ns;
-	watch_signals(&node);
-	ev_timer_init(&node.gate_timer, on_gate_deadline, 1e-9 * (double)options->timeout_ns, 0.);
-	node.gate_timer.data = &node;
-	ev_timer_start(node.loop, &node.gate_timer);
-	node.uplink = uplink_new(node.loop, &options->seed, options->key, options->name, deadline,
-				 &uplink_ops, &node);
-	if (node.uplink)
+	node.silence_ns = options->silence_ns ? options->silence_ns : CHANNEL_SILENCE_NS;
+	watch_lifeline(&node);
+	if (start(&node) == 0)
 		ev_run(node.loop, 0);
 	else
 		node.exit_status = NODE_EXIT_FAILED;

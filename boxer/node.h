@@ -12,10 +12,14 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "boxer/auth.h"
+#include "boxer/control.h"
 #include "boxer/events.h"
+#include "boxer/gate.h"
+#include "boxer/history.h"
 #include "boxer/members.h"
 #include "boxer/peer.h"
 #include "boxer/profile.h"
+#include "boxer/waiter.h"
 
 #include <ev.h>
 #include <limits.h>
@@ -32,23 +36,35 @@
 
 /**
  * struct node_options - how to take part
- * @seed: the seed's address and port
+ * @seed: @n_seed endpoints of the seed: the one to join, and further ones that observe
  * @name: this node's name; empty: the hostname
+ * @role: may be empty
  * @dir: where the guest's files go; NULL: a directory of this user's below
  *	 TMPDIR, or /tmp
- * @wait: members, this one included, that must have been met before the guest is
- *	  started: linked to, or joined and left again; 0 and 1: none
+ * @wants: who must have been met before the guest is started: linked to, known and out
+ *	   of reach of a link, for good or for now, or joined and left again; in lazy mode: known
+ * @lazy: control links are made when they are wanted
+ * @silence_ns: for so long a silent seed or member is believed in; 0: CHANNEL_SILENCE_NS
  * @timeout_ns: for joining and for the start gate together
+ * @strategies: STRATEGY_BIT of each that may be used
+ * @relay: pass on connections of others, if no NAT is in front of us
+ * @lifeline: a pipe whose end of file ends the node; -1: none
  * @guest: argv, NULL-terminated; NULL: no guest, run until a signal
  */
 struct node_options {
-	struct addr seed;
+	struct addr seed[FRAME_OBSERVERS];
+	size_t n_seed;
 	uint8_t key[AUTH_KEY_LEN];
 	char name[FRAME_NAME_MAX + 1];
+	char role[FRAME_NAME_MAX + 1];
 	const char *dir;
-	size_t wait;
+	struct gate_wants wants;
+	bool lazy, relay;
+	uint64_t silence_ns;
 	uint64_t timeout_ns;
+	int lifeline;
 	char *const *guest;
+	unsigned strategies;
 	struct events events;
 };
 
@@ -58,24 +74,39 @@ struct node {
 	struct ev_loop *loop;
 	struct uplink *uplink;
 	struct members members;
+	struct roster *roster;
+	struct shown *shown;
 	struct profile profile;
 	struct peers *peers;
+	struct ports *ports;
 	struct dials *dials;
 	struct answers *answers;
+	struct relay *relay; /* for others; NULL: we are none */
 	struct handoff *handoff;
+	struct waiters *waiters;
+	struct history history; /* of data connections */
+	struct local_counters counters;
 	struct api *api;
 	struct guest *guest;
+	struct probe *probe;
+	struct gate *gate; /* until it opens */
 	struct ev_timer gate_timer;
+	struct ev_io lifeline;
 	struct ev_signal signals[NODE_SIGNALS];
 	uint32_t id;
-	struct addr inside; /* own address and control port */
+	struct addr inside;   /* own address and control port */
+	struct addr external; /* the same, as the seed sees it */
 	struct addr overlay;
+	struct addr observers[FRAME_OBSERVERS];
+	size_t n_observers;
+	bool seed_relays;
 	char dir[256];
-	char shim[PATH_MAX];	   /* what LD_PRELOAD gets */
-	uint32_t met[MEMBERS_MAX]; /* until the gate opens */
-	size_t n_met;
+	char shim[PATH_MAX]; /* what LD_PRELOAD gets */
+	uint8_t token[FRAME_TOKEN_LEN];
 	bool joined, open; /* admitted; the start gate has opened */
-	uint64_t started_at;
+	bool probe_due;	   /* once the own record has come */
+	enum local_seed seed_state;
+	uint64_t started_at, silence_ns;
 	int exit_status;
 	struct error *err;
 };
@@ -91,5 +122,7 @@ int node_run(const struct node_options *options, struct error *err);
 /** node_fail() - end the node: @reason goes into the "failed" event, the sentence to @err. */
 void node_fail(struct node *node, enum reason reason, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** node_rebound() - the world sees this node elsewhere now: its NAT was started again, say. */
+void node_rebound(struct node *node, const struct addr *external);
 
 #endif

@@ -2,303 +2,273 @@
 /*
  * DOC: Theory of operation
  *
- * A peer always has a punch attempt: under way, won (then @link is the winner's
- * channel), or lost (then @timer starts the next one). Each candidate of the
- * attempt has a socket in one of two forms: connecting (an ev_io waits for it),
- * or connected (a channel proves who is there). All sockets of all peers are
- * bound to the one control port, so that a NAT with endpoint-independent mapping
- * shows them all under the endpoint that the seed observed. The same port is
- * listened on as well: a node without a NAT in front is reached by that.
+ * A peer is in one of these forms:
  *
- * Of two nodes the one with the lower id controls: it selects.
+ *	linked	@channel is there
+ *	trying	@attempt is there. It begins when a full set hears of the member,
+ *		when a link is wanted, when the member says that it punches
+ *		(INTRODUCE), or comes in by our listener while we do nothing
+ *	pausing	an attempt has failed or a link was lost; @timer or, in a lazy set,
+ *		@not_before holds the next one back, longer each time, until either
+ *		record changes. Who begins again introduces itself, so that both do
+ *	barred	the two NATs allow no link. Not tried until a record changes
+ *
+ * A lazy set has a struct peer only for those with whom it has had to do. The
+ * control port is listened on as well: a node without a NAT in front is reached by
+ * that. When somebody to whom there is a link comes in by it, that link has
+ * probably died without a word; but it may also be the loser of the attempt that
+ * has just been won, so the link is only asked whether it is still there.
  */
 #include "boxer/peer.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "boxer/acceptor.h"
+#include "boxer/callers.h"
 #include "boxer/channel.h"
-#include "boxer/punch.h"
+#include "boxer/parallel.h"
 #include "boxer/sock.h"
 
+#include <errno.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-
-#define PEER_BACKLOG 256
-
-struct attempt {
-	struct peer *peer;
-	size_t index;
-	struct ev_io io; /* active while connecting */
-	struct channel *channel;
-};
 
 struct peer {
-	LIST_ENTRY(peer) link;
 	struct peers *set;
-	struct frame_member member;
-	struct punch punch;
-	struct attempt attempts[PUNCH_CANDIDATES_MAX];
-	struct channel *channel; /* the winner's; NULL while there is no link */
-	struct ev_timer timer;
-	uint64_t started_at;
-	enum reason reason;
-};
-
-struct incoming {
-	TAILQ_ENTRY(incoming) link;
-	struct peers *set;
+	uint32_t id;
+	struct addr external, inside; /* as it was tried last */
+	struct profile profile;
+	bool barred;
 	struct channel *channel;
+	struct parallel *attempt;
+	struct ev_timer timer;
+	uint64_t started_at, not_before, pause;
+	uint64_t took_ns; /* of the link that is up */
+	enum reason reason;
 };
 
 struct peers {
 	struct peers_config config;
-	struct acceptor acceptor;
-	LIST_HEAD(, peer) list;
-	TAILQ_HEAD(, incoming) incoming;
-	size_t n_incoming, n_linked;
+	struct profile profile; /* our own */
+	struct callers *callers;
+	struct peer **list; /* sorted by id */
+	size_t n, room, n_linked;
 };
 
-static const struct channel_ops attempt_ops, link_ops;
+static const struct channel_ops link_ops;
+static const struct parallel_ops attempt_ops;
+
+static size_t position(const struct peers *set, uint32_t id)
+{
+	size_t low = 0, high = set->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (set->list[mid]->id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
 
 static struct peer *find(const struct peers *set, uint32_t id)
 {
+	size_t at = position(set, id);
+
+	return at < set->n && set->list[at]->id == id ? set->list[at] : NULL;
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents);
+
+static struct peer *add(struct peers *set, const struct frame_member *member)
+{
+	size_t at = position(set, member->id);
 	struct peer *p;
 
-	LIST_FOREACH(p, &set->list, link)
-		if (p->member.id == id)
-			return p;
-	return NULL;
-}
+	if (set->n == set->room) {
+		size_t room = set->room ? 2 * set->room : 16;
+		struct peer **bigger = reallocarray(set->list, room, sizeof(*bigger));
 
-static void close_attempt(struct attempt *a)
-{
-	struct ev_loop *loop = a->peer->set->config.loop;
-
-	if (ev_is_active(&a->io)) {
-		ev_io_stop(loop, &a->io);
-		(void)close(a->io.fd);
+		if (!bigger)
+			return NULL;
+		set->list = bigger;
+		set->room = room;
 	}
-	channel_free(a->channel);
-	a->channel = NULL;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->set = set;
+	p->id = member->id;
+	p->external = member->external;
+	p->inside = member->inside;
+	p->profile = member->profile;
+	p->pause = PEER_PAUSE_NS;
+	ev_timer_init(&p->timer, on_timer, 0., 0.);
+	p->timer.data = p;
+	(void)memmove(&set->list[at + 1], &set->list[at], (set->n - at) * sizeof(struct peer *));
+	set->list[at] = p;
+	set->n++;
+	return p;
 }
 
-static void arm(struct peer *p, uint64_t at)
+/* Behind the same public address: perhaps behind the same NAT (Ford 2005, 3.3). */
+static bool is_neighbour(const struct peers *set, const struct addr *external,
+			 const struct addr *inside)
 {
-	uint64_t now = clock_now();
-
-	ev_timer_stop(p->set->config.loop, &p->timer);
-	if (at == UINT64_MAX)
-		return;
-	ev_timer_set(&p->timer, at > now ? 1e-9 * (double)(at - now) : 0., 0.);
-	ev_timer_start(p->set->config.loop, &p->timer);
+	return addr_same_host(external, &set->config.external) && inside->port != 0 &&
+	       !addr_same_host(inside, &set->config.inside);
 }
 
-static void step(struct peer *p, enum punch_event_kind kind, size_t candidate, int error);
-
-static int open_attempt(struct attempt *a)
-{
-	const struct peers_config *config = &a->peer->set->config;
-	const struct addr *to = &a->peer->punch.candidates[a->index].addr;
-	int fd = sock_shared(&config->inside, config->inside.family);
-	int r = fd;
-
-	if (fd >= 0)
-		r = sock_connect(fd, to, config->inside.family);
-	if (r < 0) {
-		if (fd >= 0)
-			(void)close(fd);
-		return r;
-	}
-	/* The next attempt needs the same 4-tuple: nothing may linger on it. */
-	sock_reset_on_close(fd);
-	ev_io_set(&a->io, fd, EV_WRITE);
-	ev_io_start(config->loop, &a->io);
-	return 0;
-}
-
-static void told_up(struct peer *p)
-{
-	struct peers *set = p->set;
-	struct peer_link link = {.id = p->member.id, .took_ns = clock_now() - p->started_at};
-
-	(void)sock_local(channel_fd(p->channel), &link.local);
-	(void)sock_remote(channel_fd(p->channel), &link.remote);
-	set->n_linked++;
-	set->config.ops->up(set->config.arg, &link);
-}
-
-static void won(struct peer *p)
-{
-	struct attempt *a = &p->attempts[p->punch.winner];
-
-	p->channel = a->channel;
-	a->channel = NULL;
-	channel_own(p->channel, &link_ops, p);
-	told_up(p);
-}
-
-static void lost(struct peer *p, enum reason reason)
-{
-	p->reason = reason;
-	arm(p, clock_now() + PEER_PAUSE_NS);
-	p->set->config.ops->lost(p->set->config.arg, p->member.id, reason);
-}
-
-static void carry_out(struct peer *p, const struct punch_actions *actions)
-{
-	for (size_t i = 0; i < actions->n; i++) {
-		struct attempt *a = &p->attempts[actions->list[i].candidate];
-		int r;
-
-		switch (actions->list[i].kind) {
-		case PUNCH_OPEN:
-			close_attempt(a);
-			r = open_attempt(a);
-			if (r < 0)
-				step(p, PUNCH_REFUSED, a->index, -r);
-			break;
-		case PUNCH_SELECT:
-			(void)channel_send(a->channel, FRAME_SELECT, NULL, 0);
-			break;
-		case PUNCH_CLOSE:
-			close_attempt(a);
-			break;
-		}
-	}
-}
-
-/* After the machine has moved: is it over, and when does it want to wake up? */
-static void settle(struct peer *p, enum punch_state before)
-{
-	if (p->punch.state == PUNCH_TRYING) {
-		arm(p, punch_wake_at(&p->punch));
-		return;
-	}
-	if (before != PUNCH_TRYING)
-		return;
-	arm(p, UINT64_MAX);
-	if (p->punch.state == PUNCH_DONE)
-		won(p);
-	else
-		lost(p, p->punch.reason);
-}
-
-static void step(struct peer *p, enum punch_event_kind kind, size_t candidate, int error)
-{
-	struct punch_event event = {.kind = kind, .candidate = candidate, .error = error};
-	enum punch_state before = p->punch.state;
-	struct punch_actions actions;
-
-	punch_step(&p->punch, &event, clock_now(), &actions);
-	carry_out(p, &actions);
-	settle(p, before);
-}
-
-static size_t candidates_of(const struct peers_config *config, const struct frame_member *m,
-			    struct addr ret[static 2])
+static size_t candidates_of(const struct peer *p, struct addr ret[static 2])
 {
 	size_t n = 0;
 
-	ret[n++] = m->external;
-	/* Behind the same public address: perhaps behind the same NAT (Ford 2005, 3.3). */
-	if (addr_same_host(&m->external, &config->external) &&
-	    !addr_same_host(&m->inside, &config->inside) && m->inside.port != 0 &&
-	    !addr_equal(&m->inside, &m->external))
-		ret[n++] = m->inside;
+	ret[n++] = p->external;
+	if (is_neighbour(p->set, &p->external, &p->inside) && !addr_equal(&p->inside, &p->external))
+		ret[n++] = p->inside;
 	return n;
+}
+
+static bool may_link(const struct peers *set, const struct addr *external,
+		     const struct addr *inside, const struct profile *profile)
+{
+	return is_neighbour(set, external, inside) || profile_may_link(&set->profile, profile);
+}
+
+static void stop_trying(struct peer *p)
+{
+	ev_timer_stop(p->set->config.loop, &p->timer);
+	parallel_free(p->attempt);
+	p->attempt = NULL;
+}
+
+static void pause_then_try(struct peer *p, uint64_t pause)
+{
+	struct ev_loop *loop = p->set->config.loop;
+
+	/* So that many don't begin again at once after what has befallen all of them. */
+	pause += randombytes_uniform((uint32_t)(pause / NS_PER_MS / 4) + 1) * NS_PER_MS;
+	p->not_before = clock_now() + pause;
+	if (p->set->config.lazy)
+		return;
+	ev_timer_stop(loop, &p->timer);
+	ev_timer_set(&p->timer, 1e-9 * (double)pause, 0.);
+	ev_timer_start(loop, &p->timer);
+}
+
+static void try_later(struct peer *p, enum reason reason)
+{
+	p->reason = reason;
+	if (!p->barred)
+		pause_then_try(p, p->pause);
+	p->pause = 2 * p->pause < PEER_PAUSE_MAX_NS ? 2 * p->pause : PEER_PAUSE_MAX_NS;
 }
 
 static void start(struct peer *p)
 {
 	const struct peers_config *config = &p->set->config;
-	struct punch_actions actions;
+	const struct parallel_config attempt = {
+		.loop = config->loop,
+		.key = config->key,
+		.self = config->self,
+		.peer = p->id,
+		.local = config->inside,
+		.silence_ns = config->silence_ns,
+	};
 	struct addr candidates[2];
-	size_t n = candidates_of(config, &p->member, candidates);
-	uint64_t now = clock_now(), seed;
+	size_t n = candidates_of(p, candidates);
 
-	randombytes_buf(&seed, sizeof(seed));
-	p->started_at = now;
-	punch_start(&p->punch, candidates, n, config->self < p->member.id, now, now + PEER_PUNCH_NS,
-		    seed, &actions);
-	carry_out(p, &actions);
-	settle(p, PUNCH_TRYING);
+	stop_trying(p);
+	p->started_at = clock_now();
+	p->attempt = parallel_start(&attempt, candidates, n, &attempt_ops, p);
+	if (!p->attempt)
+		pause_then_try(p, p->pause);
+}
+
+static void introduce_and_start(struct peer *p)
+{
+	const struct peers_config *config = &p->set->config;
+
+	(void)config->ops->introduce(config->arg, p->id);
+	start(p);
+}
+
+/* There is no link and no attempt, and something new is known: what now? */
+static void consider(struct peer *p)
+{
+	const struct peers_config *config = &p->set->config;
+	bool was_barred = p->barred;
+
+	p->barred = !may_link(p->set, &p->external, &p->inside, &p->profile);
+	if (p->channel)
+		return;
+	if (p->barred) {
+		stop_trying(p);
+		p->reason = REASON_NO_STRATEGY;
+		if (!was_barred && !config->lazy)
+			config->ops->none(config->arg, p->id, p->reason);
+	} else if (!p->attempt && !config->lazy) {
+		start(p);
+	}
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
-	struct peer *p = w->data;
-
 	(void)loop;
 	(void)revents;
-	if (p->punch.state == PUNCH_TRYING)
-		step(p, PUNCH_TICK, 0, 0);
-	else
-		start(p);
+	introduce_and_start(w->data);
 }
 
-static void on_connected(struct ev_loop *loop, struct ev_io *w, int revents)
+static struct peer_link link_of(const struct peer *p)
 {
-	struct attempt *a = w->data;
-	struct peer *p = a->peer;
-	const struct peers_config *config = &p->set->config;
-	int r = sock_error(w->fd);
+	struct peer_link link = {.id = p->id, .took_ns = p->took_ns};
 
-	(void)revents;
-	ev_io_stop(loop, w);
-	if (r < 0) {
-		(void)close(w->fd);
-		step(p, PUNCH_REFUSED, a->index, -r);
-		return;
-	}
-	a->channel =
-		channel_new(loop, w->fd, config->key, config->self, p->member.id, &attempt_ops, a);
-	if (!a->channel) {
-		step(p, PUNCH_REFUSED, a->index, ENOMEM);
-		return;
-	}
-	step(p, PUNCH_CONNECTED, a->index, 0);
+	(void)sock_local(channel_fd(p->channel), &link.local);
+	(void)sock_remote(channel_fd(p->channel), &link.remote);
+	return link;
 }
 
-static void attempt_ready(struct channel *ch, void *arg)
+static void attempt_won(void *arg, struct channel *ch)
 {
-	struct attempt *a = arg;
+	struct peer *p = arg;
+	struct peers *set = p->set;
+	struct peer_link link;
 
-	(void)ch;
-	step(a->peer, PUNCH_PROVEN, a->index, 0);
+	stop_trying(p);
+	p->took_ns = clock_now() - p->started_at;
+	p->channel = ch;
+	channel_own(ch, &link_ops, p);
+	link = link_of(p);
+	set->n_linked++;
+	set->config.ops->up(set->config.arg, &link);
 }
 
-static void attempt_frame(struct channel *ch, void *arg, uint8_t type, const uint8_t *body,
-			  size_t len)
-{
-	struct attempt *a = arg;
-
-	(void)ch;
-	(void)body;
-	(void)len;
-	if (type == FRAME_SELECT)
-		step(a->peer, PUNCH_SELECTED, a->index, 0);
-}
-
-static void attempt_closed(struct channel *ch, void *arg, enum reason reason)
-{
-	struct attempt *a = arg;
-
-	(void)reason;
-	channel_free(ch);
-	a->channel = NULL;
-	step(a->peer, PUNCH_DISPROVEN, a->index, 0);
-}
-
-static const struct channel_ops attempt_ops = {attempt_ready, attempt_frame, attempt_closed};
-
-static void link_frame(struct channel *ch, void *arg, uint8_t type, const uint8_t *body, size_t len)
+static void attempt_failed(void *arg, enum reason reason)
 {
 	struct peer *p = arg;
 
+	stop_trying(p);
+	try_later(p, reason);
+	p->set->config.ops->none(p->set->config.arg, p->id, reason);
+}
+
+static uint64_t attempt_agree(void *arg)
+{
+	const struct peer *p = arg;
+	const struct peers_config *config = &p->set->config;
+
+	return config->ops->introduce(config->arg, p->id);
+}
+
+static const struct parallel_ops attempt_ops = {attempt_won, attempt_failed, attempt_agree};
+
+static void link_frame(struct channel *ch, void *arg, uint8_t type, const uint8_t *body, size_t len)
+{
+	const struct peer *p = arg;
+
 	(void)ch;
-	p->set->config.ops->frame(p->set->config.arg, p->member.id, type, body, len);
+	p->set->config.ops->frame(p->set->config.arg, p->id, type, body, len);
 }
 
 static void link_closed(struct channel *ch, void *arg, enum reason reason)
@@ -308,112 +278,82 @@ static void link_closed(struct channel *ch, void *arg, enum reason reason)
 	channel_free(ch);
 	p->channel = NULL;
 	p->set->n_linked--;
-	lost(p, reason);
+	if (clock_now() - (p->started_at + p->took_ns) >= PEER_STEADY_NS)
+		p->pause = PEER_PAUSE_NS;
+	try_later(p, reason);
+	/* Perhaps it goes for good: this is the last that is done with it. */
+	p->set->config.ops->lost(p->set->config.arg, p->id, reason);
 }
 
 static const struct channel_ops link_ops = {NULL, link_frame, link_closed};
 
-static void incoming_free(struct incoming *in)
+/* Who comes in: the peer that we have, or, in a lazy set, a member we had nothing to do with. */
+static struct peer *who_is(struct peers *set, uint32_t id)
 {
-	TAILQ_REMOVE(&in->set->incoming, in, link);
-	in->set->n_incoming--;
-	channel_free(in->channel);
-	free(in);
+	struct peer *p = find(set, id);
+	const struct frame_member *m;
+
+	if (p || !set->config.lazy)
+		return p;
+	m = set->config.ops->find(set->config.arg, id);
+	return m && id != set->config.self ? add(set, m) : NULL;
 }
 
-static void incoming_ready(struct channel *ch, void *arg)
+static enum caller_verdict on_caller(void *arg, struct channel *ch, bool selected)
 {
-	struct incoming *in = arg;
-	struct peer *p = find(in->set, channel_peer(ch));
-	size_t i;
+	struct peer *p = who_is(arg, channel_peer(ch));
 
-	/* A stranger, or a second way to a peer that already has a link. */
-	if (!p || p->punch.state != PUNCH_TRYING || p->punch.n_candidates == PUNCH_CANDIDATES_MAX) {
-		incoming_free(in);
-		return;
+	if (!p)
+		return CALLER_UNKNOWN;
+	if (p->channel) {
+		channel_check(p->channel, PEER_CHECK_NS);
+		return CALLER_UNWANTED;
 	}
-	i = p->punch.n_candidates;
-	p->attempts[i].channel = ch;
-	channel_own(ch, &attempt_ops, &p->attempts[i]);
-	in->channel = NULL;
-	incoming_free(in);
-	step(p, PUNCH_ADOPTED, i, 0);
-}
-
-static void incoming_frame(struct channel *ch, void *arg, uint8_t type, const uint8_t *body,
-			   size_t len)
-{
-	(void)ch;
-	(void)arg;
-	(void)type;
-	(void)body;
-	(void)len;
-}
-
-static void incoming_closed(struct channel *ch, void *arg, enum reason reason)
-{
-	(void)ch;
-	(void)reason;
-	incoming_free(arg);
-}
-
-static const struct channel_ops incoming_ops = {incoming_ready, incoming_frame, incoming_closed};
-
-static void on_accepted(void *arg, int fd, const struct addr *from)
-{
-	struct peers *set = arg;
-	struct incoming *in;
-
-	(void)from;
-	if (set->n_incoming == PEER_INCOMING_MAX)
-		incoming_free(TAILQ_FIRST(&set->incoming));
-	in = calloc(1, sizeof(*in));
-	if (!in) {
-		(void)close(fd);
-		return;
-	}
-	sock_reset_on_close(fd);
-	in->set = set;
-	TAILQ_INSERT_TAIL(&set->incoming, in, link);
-	set->n_incoming++;
-	in->channel = channel_new(set->config.loop, fd, set->config.key, set->config.self,
-				  FRAME_ID_JOINING, &incoming_ops, in);
-	if (!in->channel)
-		incoming_free(in);
+	if (!p->attempt)
+		start(p);
+	return p->attempt && parallel_adopt(p->attempt, ch, selected) ? CALLER_TAKEN
+								      : CALLER_UNWANTED;
 }
 
 int peers_new(const struct peers_config *config, struct peers **ret_peers)
 {
-	cleanup_close int fd = sock_shared(&config->inside, config->inside.family);
-	struct peers *set;
+	struct peers *set = calloc(1, sizeof(*set));
+	const struct callers_config callers = {
+		.loop = config->loop,
+		.inside = config->inside,
+		.key = config->key,
+		.self = config->self,
+		.relay = config->relay,
+		.silence_ns = config->silence_ns,
+		.judge = on_caller,
+		.arg = set,
+	};
 	int r;
 
-	if (fd < 0)
-		return fd;
-	r = sock_listen(fd, PEER_BACKLOG);
-	if (r < 0)
-		return r;
-	set = calloc(1, sizeof(*set));
 	if (!set)
 		return -ENOMEM;
 	set->config = *config;
-	LIST_INIT(&set->list);
-	TAILQ_INIT(&set->incoming);
-	acceptor_start(&set->acceptor, config->loop, take_fd(&fd), on_accepted, set);
+	r = callers_new(&callers, &set->callers);
+	if (r < 0) {
+		free(set);
+		return r;
+	}
 	*ret_peers = set;
 	return 0;
 }
 
 static void peer_free(struct peer *p)
 {
-	for (size_t i = 0; i < PUNCH_CANDIDATES_MAX; i++)
-		close_attempt(&p->attempts[i]);
+	struct peers *set = p->set;
+	size_t at = position(set, p->id);
+
+	stop_trying(p);
 	if (p->channel) {
 		channel_free(p->channel);
-		p->set->n_linked--;
+		set->n_linked--;
 	}
-	ev_timer_stop(p->set->config.loop, &p->timer);
-	LIST_REMOVE(p, link);
+	set->n--;
+	(void)memmove(&set->list[at], &set->list[at + 1], (set->n - at) * sizeof(struct peer *));
 	free(p);
 }
 
@@ -421,36 +361,67 @@ void peers_free(struct peers *set)
 {
 	if (!set)
 		return;
-	while (!LIST_EMPTY(&set->list))
-		peer_free(LIST_FIRST(&set->list));
-	while (!TAILQ_EMPTY(&set->incoming))
-		incoming_free(TAILQ_FIRST(&set->incoming));
-	acceptor_stop(&set->acceptor);
+	while (set->n > 0)
+		peer_free(set->list[set->n - 1]);
+	callers_free(set->callers);
+	free(set->list);
 	free(set);
 }
 
-int peers_add(struct peers *set, const struct frame_member *member)
+static void update(struct peer *p, const struct frame_member *m)
+{
+	bool moved = !addr_equal(&p->external, &m->external) || !addr_equal(&p->inside, &m->inside);
+
+	if (!moved && profile_equal(&p->profile, &m->profile))
+		return;
+	p->external = m->external;
+	p->inside = m->inside;
+	p->profile = m->profile;
+	p->pause = PEER_PAUSE_NS;
+	p->not_before = 0;
+	if (moved && p->channel)
+		channel_check(p->channel, PEER_CHECK_NS);
+	else if (moved && p->attempt)
+		start(p); /* again, with the new endpoints */
+	consider(p);
+}
+
+int peers_put(struct peers *set, const struct frame_member *member)
 {
 	struct peer *p = find(set, member->id);
 
-	if (p)
+	if (p) {
+		update(p, member);
 		return 0;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	p->set = set;
-	p->member = *member;
-	ev_timer_init(&p->timer, on_timer, 0., 0.);
-	p->timer.data = p;
-	for (size_t i = 0; i < PUNCH_CANDIDATES_MAX; i++) {
-		p->attempts[i].peer = p;
-		p->attempts[i].index = i;
-		ev_io_init(&p->attempts[i].io, on_connected, -1, EV_WRITE);
-		p->attempts[i].io.data = &p->attempts[i];
 	}
-	LIST_INSERT_HEAD(&set->list, p, link);
-	start(p);
+	if (!set->config.lazy) {
+		p = add(set, member);
+		if (!p)
+			return -ENOMEM;
+		consider(p);
+	}
+	/* It may have come in before it was announced. */
+	callers_announce(set->callers, member->id);
 	return 0;
+}
+
+void peers_put_self(struct peers *set, const struct frame_member *self)
+{
+	bool moved = !addr_equal(&set->config.external, &self->external);
+
+	if (!moved && profile_equal(&set->profile, &self->profile))
+		return;
+	set->config.external = self->external;
+	set->profile = self->profile;
+	for (size_t i = 0; i < set->n; i++) {
+		struct peer *p = set->list[i];
+
+		p->pause = PEER_PAUSE_NS;
+		p->not_before = 0;
+		if (moved && p->channel)
+			channel_check(p->channel, PEER_CHECK_NS);
+		consider(p);
+	}
 }
 
 void peers_remove(struct peers *set, uint32_t id)
@@ -459,6 +430,37 @@ void peers_remove(struct peers *set, uint32_t id)
 
 	if (p)
 		peer_free(p);
+}
+
+void peers_want(struct peers *set, uint32_t id)
+{
+	const struct frame_member *m;
+	struct peer *p = find(set, id);
+
+	/* A full set wants all of them anyway. */
+	if (!set->config.lazy || id == set->config.self)
+		return;
+	m = set->config.ops->find(set->config.arg, id);
+	if (!m || !may_link(set, &m->external, &m->inside, &m->profile))
+		return;
+	if (!p)
+		p = add(set, m);
+	if (p && !p->channel && !p->attempt && clock_now() >= p->not_before)
+		introduce_and_start(p);
+}
+
+void peers_introduced(struct peers *set, uint32_t id)
+{
+	struct peer *p = who_is(set, id);
+
+	if (!p)
+		return;
+	if (p->channel)
+		channel_check(p->channel, PEER_CHECK_NS);
+	else if (p->attempt)
+		parallel_now(p->attempt);
+	else
+		start(p);
 }
 
 size_t peers_linked(const struct peers *set)
@@ -473,21 +475,59 @@ int peers_send(struct peers *set, uint32_t id, uint8_t type, const uint8_t *body
 	return p && p->channel ? channel_send(p->channel, type, body, len) : -ENOTCONN;
 }
 
+bool peers_is_linked(const struct peers *set, uint32_t id)
+{
+	const struct peer *p = find(set, id);
+
+	return p && p->channel;
+}
+
+bool peers_is_barred(const struct peers *set, uint32_t id)
+{
+	const struct frame_member *m = set->config.ops->find(set->config.arg, id);
+
+	return m && !peers_is_linked(set, id) &&
+	       !may_link(set, &m->external, &m->inside, &m->profile);
+}
+
+bool peers_may_link(const struct peers *set, uint32_t id)
+{
+	const struct peer *p = find(set, id);
+
+	return p && !p->channel && !p->barred;
+}
+
+uint64_t peers_round_trip_ns(const struct peers *set, uint32_t id)
+{
+	const struct peer *p = find(set, id);
+
+	return p && p->channel ? sock_round_trip_ns(channel_fd(p->channel)) : 0;
+}
+
 bool peers_is_near(const struct peers *set, uint32_t id)
 {
 	const struct peer *p = find(set, id);
 	struct addr remote;
 
 	return p && p->channel && sock_remote(channel_fd(p->channel), &remote) == 0 &&
-	       addr_same_host(&remote, &p->member.inside) &&
-	       !addr_same_host(&remote, &p->member.external);
+	       addr_same_host(&remote, &p->inside) && !addr_same_host(&remote, &p->external);
+}
+
+bool peers_link(const struct peers *set, uint32_t id, struct peer_link *ret_link)
+{
+	const struct peer *p = find(set, id);
+
+	if (!p || !p->channel)
+		return false;
+	*ret_link = link_of(p);
+	return true;
 }
 
 enum reason peers_reason(const struct peers *set, uint32_t id)
 {
 	const struct peer *p = find(set, id);
 
-	if (!p)
+	if (!p && !set->config.ops->find(set->config.arg, id))
 		return REASON_NOT_A_MEMBER;
-	return p->reason != REASON_NONE ? p->reason : REASON_NO_LINK;
+	return p && p->reason != REASON_NONE ? p->reason : REASON_NO_LINK;
 }

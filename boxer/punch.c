@@ -114,16 +114,34 @@ void punch_start(struct punch *p, const struct addr *candidates, size_t n, bool 
 	}
 }
 
-static void on_tick(struct punch *p, uint64_t now, struct punch_actions *actions)
+static void open_waiting(struct punch *p, uint64_t now, struct punch_actions *actions)
 {
-	if (now >= p->deadline) {
-		fail(p, p->last_error != REASON_NONE ? p->last_error : REASON_TIMEOUT, actions);
-		return;
-	}
 	for (size_t i = 0; i < p->n_candidates; i++)
 		if (p->candidates[i].state == PUNCH_CANDIDATE_WAITING &&
 		    now >= p->candidates[i].retry_at)
 			open_candidate(p, i, actions);
+}
+
+static bool is_connected(const struct punch *p)
+{
+	for (size_t i = 0; i < p->n_candidates; i++)
+		if (p->candidates[i].state == PUNCH_CANDIDATE_OPEN ||
+		    p->candidates[i].state == PUNCH_CANDIDATE_PROVEN)
+			return true;
+	return false;
+}
+
+static void on_tick(struct punch *p, uint64_t now, struct punch_actions *actions)
+{
+	if (now >= p->deadline && is_connected(p) && !p->extended) {
+		p->extended = true;
+		p->deadline += PUNCH_PROOF_NS;
+	}
+	if (now >= p->deadline) {
+		fail(p, p->last_error != REASON_NONE ? p->last_error : REASON_TIMEOUT, actions);
+		return;
+	}
+	open_waiting(p, now, actions);
 }
 
 static void on_proven(struct punch *p, size_t i, struct punch_actions *actions)
@@ -155,6 +173,10 @@ void punch_step(struct punch *p, const struct punch_event *event, uint64_t now,
 		return;
 	if (event->kind == PUNCH_TICK) {
 		on_tick(p, now, ret_actions);
+		return;
+	}
+	if (event->kind == PUNCH_NOW) {
+		open_waiting(p, UINT64_MAX, ret_actions);
 		return;
 	}
 	if (event->kind == PUNCH_ADOPTED) {
@@ -190,6 +212,7 @@ void punch_step(struct punch *p, const struct punch_event *event, uint64_t now,
 			win(p, event->candidate, ret_actions);
 		break;
 	case PUNCH_ADOPTED:
+	case PUNCH_NOW:
 	case PUNCH_TICK:
 		break;
 	}

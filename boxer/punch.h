@@ -21,6 +21,7 @@
 #define PUNCH_ACTIONS_MAX    (2 * PUNCH_CANDIDATES_MAX + 2)
 #define PUNCH_RETRY_FIRST_NS (20 * 1000000ULL) /* after a hard error; doubles, with jitter */
 #define PUNCH_RETRY_MAX_NS   (640 * 1000000ULL)
+#define PUNCH_PROOF_NS	     (6 * 1000000000ULL) /* more, once, for who is connected at the deadline */
 
 /**
  * enum punch_state - of the whole attempt
@@ -57,10 +58,11 @@ enum punch_event_kind {
 	PUNCH_SELECTED,	 /* the controlling peer selected it */
 	PUNCH_ADOPTED,	 /* the peer came in by our listener and has proven itself;
 			  * .candidate must be .n_candidates: it becomes the next one */
+	PUNCH_NOW,	 /* the peer tries now: so should we */
 	PUNCH_TICK,	 /* time has passed */
 };
 
-/** struct punch_event - one report; .candidate is unused for PUNCH_TICK */
+/** struct punch_event - one report; .candidate is unused for PUNCH_NOW and PUNCH_TICK */
 struct punch_event {
 	enum punch_event_kind kind;
 	size_t candidate;
@@ -104,6 +106,7 @@ struct punch {
 	enum reason reason;
 	enum reason last_error;
 	uint64_t deadline;
+	bool extended;	 /* the deadline has been put off */
 	uint64_t random; /* jitter: a state of xorshift */
 };
 
@@ -111,7 +114,8 @@ struct punch {
  * punch_start() - begin
  * @candidates: the peer's endpoints, the likeliest first
  * @controlling: this side selects; exactly one of the two must
- * @now, @deadline: CLOCK_MONOTONIC ns
+ * @now, @deadline: CLOCK_MONOTONIC ns; put off by PUNCH_PROOF_NS when there is a
+ *	connection by then: where much is lost it is too dear to be given up
  * @seed: of the jitter; any number
  */
 void punch_start(struct punch *p, const struct addr *candidates, size_t n, bool controlling,

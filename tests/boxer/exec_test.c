@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "boxer/local.h"
 #include "boxer/sock.h"
+#include "boxer/watch.h"
 #include "tests/base/random.h"
 #include "tests/boxer/node.h"
 
@@ -86,7 +87,7 @@ CLUSTER_TEST(exec, must_be_told_which_of_several_nodes)
 		child_await(&nodes[i], "ready");
 	}
 	node_exec(&n, "--", GUEST, "end", "0", NULL);
-	node_check_end(&n, 125, "several nodes run here; say --id");
+	node_check_end(&n, 125, "several nodes run here; say --id (0, 1)");
 	for (int i = 0; i < 2; i++) {
 		node_exec(&n, "--id", ids[i], "--", GUEST, "show", NULL);
 		check_shows_id(&n, ids[i]);
@@ -327,12 +328,106 @@ CLUSTER_TEST(api, survives_random_requests)
 		random_fill(&state, bytes, sizeof(bytes));
 		(void)memcpy(&request, bytes, sizeof(request));
 		request.version = LOCAL_VERSION;
-		request.op = (uint32_t)random_below(&state, 9);
+		request.op = (uint32_t)random_below(&state, LOCAL_BARRIER + 2);
 		(void)ask(&request, sizeof(request), &fd, random_below(&state, 2), &a);
 		for (size_t i = 0; i < a.n_fds; i++)
 			(void)close(a.fds[i]);
 		child_drain(&node);
 	}
+	check_unharmed(&node, before);
+	node_stop(&node);
+	cluster_stop(&c);
+}
+
+static int open_watch(void)
+{
+	const struct local_request request = {.version = LOCAL_VERSION, .op = LOCAL_WATCH};
+	int fd = sock_connect_local("boxer/0");
+
+	USERNS_CHECK(fd >= 0 && sock_send_fds(fd, &request, sizeof(request), NULL, 0) == 0, "%s",
+		     strerror(-fd));
+	return fd;
+}
+
+static int watch_answer(int fd)
+{
+	struct local_reply reply = {0};
+
+	USERNS_CHECK(recv(fd, &reply, sizeof(reply), 0) == sizeof(reply), "%m");
+	return reply.error;
+}
+
+CLUSTER_TEST(api, has_room_for_so_many_watches_and_for_short_questions_beside_them)
+{
+	const struct local_request question = {.version = LOCAL_VERSION, .op = LOCAL_RESULT};
+	static int fds[WATCHES_MAX];
+	struct child node;
+	struct api_reply a;
+	struct cluster c;
+	size_t before;
+	int fd;
+
+	start_node_0(&c, &node);
+	before = child_descriptors(&node);
+	for (size_t i = 0; i < WATCHES_MAX; i++) {
+		fds[i] = open_watch();
+		USERNS_CHECK(watch_answer(fds[i]) == 0, "watch %zu", i);
+	}
+	fd = open_watch();
+	USERNS_CHECK(watch_answer(fd) == EADDRNOTAVAIL, "one too many");
+	(void)close(fd);
+	USERNS_CHECK(ask(&question, sizeof(question), NULL, 0, &a) == sizeof(a.reply), "no reply");
+	/* A watcher has nothing more to say. */
+	USERNS_CHECK(sock_send_fds(fds[0], &question, sizeof(question), NULL, 0) == 0, "%m");
+	for (size_t i = 1; i < WATCHES_MAX; i++)
+		(void)close(fds[i]);
+	check_unharmed(&node, before);
+	(void)close(fds[0]);
+	node_stop(&node);
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(api, gives_a_status_that_nobody_can_change)
+{
+	const struct local_request request = {.version = LOCAL_VERSION, .op = LOCAL_STATUS};
+	struct child node;
+	struct api_reply a;
+	struct cluster c;
+	struct stat st;
+
+	start_node_0(&c, &node);
+	USERNS_CHECK(ask(&request, sizeof(request), NULL, 0, &a) == sizeof(a.reply), "no reply");
+	USERNS_CHECK(a.reply.error == 0 && a.n_fds == 1, "%d, %zu", a.reply.error, a.n_fds);
+	USERNS_CHECK(fstat(a.fds[0], &st) == 0 && (size_t)st.st_size >= sizeof(struct local_status),
+		     "%ld", st.st_size);
+	USERNS_CHECK(ftruncate(a.fds[0], 0) < 0, "it shrinks under its readers");
+	USERNS_CHECK(mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, a.fds[0],
+			  0) == MAP_FAILED,
+		     "it can be written to");
+	(void)close(a.fds[0]);
+	node_stop(&node);
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(api, judges_the_name_and_the_count_of_a_barrier)
+{
+	struct local_request request = {.version = LOCAL_VERSION, .op = LOCAL_BARRIER, .count = 1};
+	struct child node;
+	struct api_reply a;
+	struct cluster c;
+	size_t before;
+
+	start_node_0(&c, &node);
+	before = child_descriptors(&node);
+	(void)memset(request.name, 'a', sizeof(request.name));
+	USERNS_CHECK(ask(&request, sizeof(request), NULL, 0, &a) == 0, "a name without an end");
+	(void)memset(request.name, 0, sizeof(request.name));
+	USERNS_CHECK(ask(&request, sizeof(request), NULL, 0, &a) > 0 && a.reply.error == EINVAL,
+		     "no name");
+	request.name[0] = 'a';
+	request.count = UINT32_MAX;
+	USERNS_CHECK(ask(&request, sizeof(request), NULL, 0, &a) > 0 && a.reply.error == EINVAL,
+		     "count");
 	check_unharmed(&node, before);
 	node_stop(&node);
 	cluster_stop(&c);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The control link: who selects it, who is kept out, and what it survives. */
+#include "base/clock.h"
+#include "boxer/callers.h"
 #include "boxer/peer.h"
 #include "boxer/sock.h"
 #include "tests/boxer/duo.h"
@@ -57,6 +59,26 @@ CLUSTER_TEST(link, that_was_lost_is_made_again)
 		child_await(&d.node, "link");
 	}
 	mate_check_alive(&d.mate);
+	duo_stop(&d);
+}
+
+CLUSTER_TEST(link, that_is_lost_again_and_again_is_made_more_slowly)
+{
+	const unsigned times = 3;
+	uint64_t began, least = 0;
+	struct duo d;
+
+	duo_start_linked(&d);
+	began = clock_now();
+	for (unsigned i = 0; i < times; i++) {
+		speaker_close(&d.mate.link);
+		check_lost(&d, "left");
+		mate_link(&d.mate);
+		child_await(&d.node, "link");
+		least += PEER_PAUSE_NS << i;
+	}
+	USERNS_CHECK(clock_now() - began >= least, "%u times within %u ms", times,
+		     (unsigned)((clock_now() - began) / NS_PER_MS));
 	duo_stop(&d);
 }
 
@@ -124,9 +146,10 @@ CLUSTER_TEST(link, control_port_is_closed_to_strangers)
 }
 
 /* The oldest of them give way; they are not more than a few dozen at any time. */
-CLUSTER_TEST(link, is_made_through_a_crowd_of_silent_strangers)
+CLUSTER_TEST(link, is_made_through_a_crowd_of_strangers_that_prove_nothing)
 {
-	enum { CROWD = 200, GIVE_WAY = CROWD - PEER_INCOMING_MAX };
+	enum { CROWD = 200, GIVE_WAY = CROWD - CALLERS_MAX };
+	uint8_t bytes[SPEAKER_FRAME_MAX];
 	struct speaker crowd[CROWD];
 	struct duo d;
 	size_t before;
@@ -135,11 +158,15 @@ CLUSTER_TEST(link, is_made_through_a_crowd_of_silent_strangers)
 	duo_start_node(&d);
 	child_await(&d.node, "ready");
 	before = child_descriptors(&d.node);
-	for (size_t i = 0; i < CROWD; i++)
+	for (size_t i = 0; i < CROWD; i++) {
 		speaker_init(&crowd[i], call_node(&d), cluster_key, 77, 0);
+		USERNS_CHECK(
+			speaker_write(&crowd[i], bytes, speaker_build_hello(&crowd[i], bytes)) == 0,
+			"hello %zu", i);
+	}
 	for (size_t i = 0; i < GIVE_WAY; i++)
 		USERNS_CHECK(speaker_hear_end(&crowd[i]) == 0, "stranger %zu is kept", i);
-	child_await_descriptors(&d.node, before + PEER_INCOMING_MAX);
+	child_await_descriptors(&d.node, before + CALLERS_MAX);
 	mate_join(&d.mate, &d.c, "mate");
 	mate_link(&d.mate);
 	child_await(&d.node, "link");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Membership: the table, the page that programs read, and the file. */
 #include "boxer/members.h"
+#include "boxer/shown.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -128,6 +129,40 @@ Test(members, are_found_by_external_host_unless_several_share_it)
 	members_free(&m);
 }
 
+static bool shares(const struct members *m, uint32_t id)
+{
+	return members_share_address(m, members_by_id(m, id));
+}
+
+static void see_at(struct members *m, uint32_t id, uint32_t host)
+{
+	struct frame_member x = member(id);
+
+	x.external = addr_v4(host, (uint16_t)(4000 + id));
+	cr_assert(members_put(m, &x) >= 0);
+}
+
+Test(members, know_who_shares_an_address)
+{
+	struct members m = {0};
+
+	see_at(&m, 5, 1);
+	see_at(&m, 3, 2);
+	cr_expect(!shares(&m, 5) && !shares(&m, 3));
+	see_at(&m, 4, 1);
+	cr_expect(shares(&m, 5) && shares(&m, 4) && !shares(&m, 3));
+	see_at(&m, 1, 1);
+	see_at(&m, 3, 2);
+	cr_expect(shares(&m, 1) && shares(&m, 4) && shares(&m, 5) && !shares(&m, 3));
+	(void)members_remove(&m, 4);
+	cr_expect(shares(&m, 1) && shares(&m, 5) && !shares(&m, 3));
+	see_at(&m, 5, 2);
+	cr_expect(!shares(&m, 1) && shares(&m, 5) && shares(&m, 3));
+	(void)members_remove(&m, 3);
+	cr_expect(!shares(&m, 1) && !shares(&m, 5));
+	members_free(&m);
+}
+
 static const struct {
 	const char *target;
 	int id; /* -1: nobody */
@@ -174,6 +209,18 @@ static void *shared(size_t size)
 	return p;
 }
 
+static uint32_t flags_of(void *arg, const struct frame_member *m)
+{
+	const uint32_t *self = arg;
+
+	return m->id == *self ? TABLE_SELF : m->id % 2 ? TABLE_EARLY : 0;
+}
+
+static void show(const struct members *m, uint32_t self, struct table *page)
+{
+	members_write_page(m, flags_of, &self, page);
+}
+
 Test(members, are_shown_in_the_page)
 {
 	struct table *page = shared(sizeof(*page));
@@ -182,7 +229,7 @@ Test(members, are_shown_in_the_page)
 
 	put(&m, 5);
 	put(&m, 2);
-	members_write_page(&m, 5, page);
+	show(&m, 5, page);
 	cr_expect_eq(page->magic, TABLE_MAGIC);
 	cr_expect_eq(page->version, LOCAL_VERSION);
 	cr_expect_eq(atomic_load(&page->seq) % 2, 0);
@@ -195,7 +242,7 @@ Test(members, are_shown_in_the_page)
 	cr_expect_str_eq(addr_format(&page->rows[1].external, text), "203.0.113.5");
 	cr_expect_str_eq(addr_format(&page->rows[1].inside, text), "10.0.0.5");
 	(void)members_remove(&m, 2);
-	members_write_page(&m, 5, page);
+	show(&m, 5, page);
 	cr_expect_eq(page->n, 1);
 	cr_expect_eq(page->rows[0].id, 5);
 	members_free(&m);
@@ -304,13 +351,13 @@ Test(members, page_is_never_read_torn_while_it_is_written)
 	pid_t pid;
 
 	fill_generation(&m, generation);
-	members_write_page(&m, 0, page);
+	show(&m, 0, page);
 	pid = fork_reader();
 	if (pid == 0)
 		read_until_content(page, random_count(50000));
 	while (!has_ended(pid, &status)) {
 		fill_generation(&m, ++generation);
-		members_write_page(&m, 0, page);
+		show(&m, 0, page);
 	}
 	cr_expect_neq(status, READER_TORN, "a row of two generations was read as one");
 	cr_expect_neq(status, READER_STARVED, "the reader came to nothing");
@@ -325,27 +372,35 @@ static void temporary(char ret_dir[static 64])
 
 static void remove_dir(const char *dir)
 {
+	static const char *const names[] = {"members", "names", "ids", "id"};
 	char path[128];
 
-	(void)snprintf(path, sizeof(path), "%s/members", dir);
-	(void)unlink(path);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		(void)unlink(path);
+	}
 	cr_expect_eq(rmdir(dir), 0, "something else was left in it: %m");
 }
 
-static size_t read_file(const char *dir, char *buf, size_t size)
+static size_t read_named(const char *dir, const char *name, char *buf, size_t size)
 {
 	char path[128];
 	cleanup_close int fd = -1;
 	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "%s/members", dir);
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, buf, size - 1);
 	buf[n < 0 ? 0 : n] = '\0';
 	return n < 0 ? 0 : (size_t)n;
 }
 
-Test(members, file_has_a_line_for_each)
+static size_t read_file(const char *dir, char *buf, size_t size)
+{
+	return read_named(dir, "members", buf, size);
+}
+
+Test(members, files_have_a_line_for_each)
 {
 	struct members m = {0};
 	char dir[64], text[1024];
@@ -354,10 +409,17 @@ Test(members, file_has_a_line_for_each)
 	put(&m, 1);
 	put(&m, 0);
 	m.list[1].external = (struct addr){0};
-	cr_assert_eq(members_write_file(&m, 0, dir), 0);
+	(void)strcpy(m.list[0].role, "worker");
+	cr_assert_eq(shown_write_files(&m, 1, dir), 0);
 	(void)read_file(dir, text, sizeof(text));
-	cr_expect_str_eq(text, "0\tfn-0\t198.18.0.1\t203.0.113.0:4000\tself\n"
-			       "1\tfn-1\t198.18.0.2\t-\tmember\n");
+	cr_expect_str_eq(text, "0\tfn-0\t198.18.0.1\t203.0.113.0:4000\tworker\n"
+			       "1\tfn-1\t198.18.0.2\t-\t-\n");
+	(void)read_named(dir, "names", text, sizeof(text));
+	cr_expect_str_eq(text, "fn-0\nfn-1\n");
+	(void)read_named(dir, "ids", text, sizeof(text));
+	cr_expect_str_eq(text, "0\n1\n");
+	(void)read_named(dir, "id", text, sizeof(text));
+	cr_expect_str_eq(text, "1\n");
 	members_free(&m);
 	remove_dir(dir);
 }
@@ -370,14 +432,14 @@ Test(members, file_that_cannot_be_written_leaves_nothing_behind)
 	temporary(dir);
 	put(&m, 0);
 	(void)snprintf(path, sizeof(path), "%s/missing", dir);
-	cr_expect_eq(members_write_file(&m, 0, path), -ENOENT);
+	cr_expect_eq(shown_write_files(&m, 0, path), -ENOENT);
 	(void)memset(target, 'x', sizeof(target) - 1);
 	target[sizeof(target) - 1] = '\0';
-	cr_expect_eq(members_write_file(&m, 0, target), -ENAMETOOLONG);
+	cr_expect_eq(shown_write_files(&m, 0, target), -ENAMETOOLONG);
 	/* A directory in its place: the rename fails, the fresh file must go. */
 	(void)snprintf(path, sizeof(path), "%s/members", dir);
 	cr_assert_eq(mkdir(path, 0700), 0);
-	cr_expect_eq(members_write_file(&m, 0, dir), -EISDIR);
+	cr_expect_eq(shown_write_files(&m, 0, dir), -EISDIR);
 	cr_expect_eq(rmdir(path), 0);
 	members_free(&m);
 	remove_dir(dir);
@@ -393,7 +455,7 @@ Test(members, file_is_not_written_through_a_link)
 	(void)snprintf(fresh, sizeof(fresh), "%s/members.new", dir);
 	(void)snprintf(target, sizeof(target), "%s/target", dir);
 	cr_assert_eq(symlink(target, fresh), 0);
-	cr_expect_eq(members_write_file(&m, 0, dir), -ELOOP);
+	cr_expect_eq(shown_write_files(&m, 0, dir), -ELOOP);
 	cr_expect_lt(access(target, F_OK), 0, "somebody else's file was made");
 	(void)unlink(fresh);
 	members_free(&m);
@@ -428,16 +490,16 @@ Test(members, file_is_replaced_at_once)
 	put(&few, 0);
 	for (uint32_t id = 0; id < 500; id++)
 		put(&many, id);
-	cr_assert_eq(members_write_file(&few, 0, dir), 0);
+	cr_assert_eq(shown_write_files(&few, 0, dir), 0);
 	(void)read_file(dir, one, sizeof(one));
-	cr_assert_eq(members_write_file(&many, 0, dir), 0);
+	cr_assert_eq(shown_write_files(&many, 0, dir), 0);
 	(void)read_file(dir, other, sizeof(other));
 	pid = fork_reader();
 	if (pid == 0)
 		read_files(dir, one, other, random_count(2000));
 	while (!has_ended(pid, &status)) {
-		cr_assert_eq(members_write_file(&few, 0, dir), 0);
-		cr_assert_eq(members_write_file(&many, 0, dir), 0);
+		cr_assert_eq(shown_write_files(&few, 0, dir), 0);
+		cr_assert_eq(shown_write_files(&many, 0, dir), 0);
 	}
 	cr_expect_neq(status, READER_TORN, "half a file, or none");
 	cr_expect_neq(status, READER_STARVED, "the reader came to nothing");

@@ -229,7 +229,7 @@ CLUSTER_TEST(connection, is_made_by_name_and_by_overlay_address)
 		USERNS_CHECK(json_number(event, "id") == 0, "id");
 		USERNS_CHECK(json_number(event, "port") == atoi(p.port), "port");
 		USERNS_CHECK(strcmp(json_text(event, "reason"), "none") == 0, "%s", p.b.text);
-		USERNS_CHECK(strcmp(json_text(event, "strategy"), "sequential") == 0, "%s",
+		USERNS_CHECK(strcmp(json_text(event, "strategy"), "simultaneous") == 0, "%s",
 			     p.b.text);
 		json_decref(event);
 		event = child_event(&p.a, "accept");

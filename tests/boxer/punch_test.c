@@ -170,6 +170,20 @@ Test(punch, tries_hard_errors_again_after_growing_pauses)
 	cr_expect_eq(pause, PUNCH_RETRY_MAX_NS);
 }
 
+Test(punch, tries_at_once_what_waits_when_the_peer_does)
+{
+	struct rig rig = begin(3, false, 42);
+
+	happen(&rig, PUNCH_NOW, 0, 0, START);
+	cr_expect_eq(rig.actions.n, 0, "all of them are being tried");
+	happen(&rig, PUNCH_REFUSED, 1, ECONNREFUSED, START);
+	happen(&rig, PUNCH_NOW, 0, 0, START + 1);
+	cr_expect_eq(rig.actions.n, 1);
+	assert_action(&rig, 0, PUNCH_OPEN, 1);
+	happen(&rig, PUNCH_NOW, 0, 0, START + 2);
+	cr_expect_eq(rig.actions.n, 0);
+}
+
 /* Two sides that answer each other's SYNs with resets must not stay in step. */
 Test(punch, pauses_differ_with_the_seed)
 {
@@ -208,7 +222,6 @@ Test(punch, gives_up_at_its_deadline_and_closes_everything)
 {
 	struct rig rig = begin(3, false, 1);
 
-	prove(&rig, 1, START);
 	happen(&rig, PUNCH_TICK, 0, 0, DEADLINE - 1);
 	cr_expect_eq(rig.punch.state, PUNCH_TRYING);
 	happen(&rig, PUNCH_TICK, 0, 0, DEADLINE);
@@ -218,6 +231,34 @@ Test(punch, gives_up_at_its_deadline_and_closes_everything)
 	for (size_t i = 0; i < 3; i++)
 		assert_action(&rig, i, PUNCH_CLOSE, i);
 	cr_expect_eq(punch_wake_at(&rig.punch), UINT64_MAX);
+}
+
+Test(punch, lets_who_is_connected_at_its_deadline_prove_itself)
+{
+	struct rig rig = begin(2, false, 1);
+
+	happen(&rig, PUNCH_CONNECTED, 1, 0, START);
+	happen(&rig, PUNCH_TICK, 0, 0, DEADLINE);
+	cr_expect_eq(rig.punch.state, PUNCH_TRYING);
+	cr_expect_eq(punch_wake_at(&rig.punch), DEADLINE + PUNCH_PROOF_NS);
+	happen(&rig, PUNCH_PROVEN, 1, 0, DEADLINE + 1);
+	happen(&rig, PUNCH_SELECTED, 1, 0, DEADLINE + 2);
+	cr_expect_eq(rig.punch.state, PUNCH_DONE);
+	cr_expect_eq(rig.punch.winner, 1);
+}
+
+Test(punch, puts_its_deadline_off_only_once)
+{
+	struct rig rig = begin(1, false, 1);
+
+	prove(&rig, 0, START);
+	happen(&rig, PUNCH_TICK, 0, 0, DEADLINE);
+	happen(&rig, PUNCH_TICK, 0, 0, DEADLINE + PUNCH_PROOF_NS - 1);
+	cr_expect_eq(rig.punch.state, PUNCH_TRYING);
+	happen(&rig, PUNCH_TICK, 0, 0, DEADLINE + PUNCH_PROOF_NS);
+	cr_expect_eq(rig.punch.state, PUNCH_FAILED);
+	cr_expect_eq(rig.punch.reason, REASON_TIMEOUT);
+	assert_action(&rig, 0, PUNCH_CLOSE, 0);
 }
 
 static const struct {
@@ -476,7 +517,8 @@ Test(punch, keeps_its_word_whatever_happens)
 			now += random_below(&state, 300 * NS_PER_MS);
 			random_event(&rig, &owner, &state, now, run);
 		}
-		happen(&rig, PUNCH_TICK, 0, 0, now > DEADLINE ? now : DEADLINE);
+		happen(&rig, PUNCH_TICK, 0, 0,
+		       now > DEADLINE + PUNCH_PROOF_NS ? now : DEADLINE + PUNCH_PROOF_NS);
 		obey(&owner, &rig, run);
 		assert_end(&rig, &owner, run);
 		done += rig.punch.state == PUNCH_DONE;

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define GUEST	 GUEST_PATH
@@ -190,6 +191,31 @@ CLUSTER_TEST(run, tells_its_guest_who_it_is)
 	cluster_stop(&c);
 }
 
+/* The node has as many descriptors as it may, its guest no more than it was given. */
+CLUSTER_TEST(run, leaves_the_limit_of_descriptors_to_the_guest)
+{
+	struct rlimit limit, of_node;
+	char expected[32];
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	USERNS_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max > 300, "%m");
+	limit.rlim_cur = 200;
+	USERNS_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0, "%m");
+	node_start(&n, &c, "run", "a", "--", "/bin/sh", "-c", "ulimit -n; cat", NULL);
+	child_await(&n, "guest-start");
+	USERNS_CHECK(prlimit(n.pid, RLIMIT_NOFILE, NULL, &of_node) == 0, "%m");
+	USERNS_CHECK(of_node.rlim_cur == limit.rlim_max, "%lu of the node",
+		     (unsigned long)of_node.rlim_cur);
+	(void)snprintf(expected, sizeof(expected), "%lu\n", (unsigned long)limit.rlim_cur);
+	child_close_in(&n);
+	child_hear_all(&n, output, sizeof(output));
+	USERNS_CHECK(strcmp(output, expected) == 0, "%s of the guest", output);
+	node_check_end(&n, 0, "");
+	cluster_stop(&c);
+}
+
 /* Descriptor 3 is the events', and is not the guest's business. */
 CLUSTER_TEST(run, starts_its_guest_as_a_shell_would)
 {
@@ -243,13 +269,13 @@ CLUSTER_TEST(run, keeps_a_file_of_members_while_it_runs)
 	(void)snprintf(at[0], sizeof(at[0]), "%s", json_text(event, "external"));
 	json_decref(event);
 	child_hear(&n, output, sizeof(output));
-	(void)snprintf(expected, sizeof(expected), "0\tfn-a\t198.18.0.1\t%s\tself\n", at[0]);
+	(void)snprintf(expected, sizeof(expected), "0\tfn-a\t198.18.0.1\t%s\t-\n", at[0]);
 	check_members_file("/mnt/dir", expected);
 
 	(void)cluster_joins(&c, &s, "fn-b");
 	USERNS_CHECK(sock_local(s.fd, &external) == 0, "%m");
 	(void)snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
-		       "1\tfn-b\t198.18.0.2\t%s\tmember\n", addr_format(&external, at[1]));
+		       "1\tfn-b\t198.18.0.2\t%s\t-\n", addr_format(&external, at[1]));
 	check_members_file("/mnt/dir", expected);
 
 	child_signal(&n, SIGTERM);

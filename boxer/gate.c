@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "boxer/gate.h"
+
+#include "base/cleanup.h"
+#include "boxer/members.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct gate {
+	const struct gate_wants *wants;
+	uint32_t *met; /* sorted */
+	size_t n_met, room;
+	bool names[GATE_NAMES_MAX];
+	size_t roles[GATE_ROLES_MAX];
+};
+
+int gate_wants_names(struct gate_wants *wants, const char *list)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+		char name[FRAME_NAME_MAX + 1] = "";
+
+		if (wants->n_names == GATE_NAMES_MAX)
+			return -E2BIG;
+		if (len > FRAME_NAME_MAX)
+			return -EINVAL;
+		(void)memcpy(name, list, len);
+		if (!frame_name_valid(name))
+			return -EINVAL;
+		if (!wants->names)
+			wants->names = calloc(GATE_NAMES_MAX, sizeof(*wants->names));
+		if (!wants->names)
+			return -ENOMEM;
+		(void)memcpy(wants->names[wants->n_names++], name, sizeof(name));
+		list += len;
+		if (*list && *++list == '\0')
+			return -EINVAL;
+	}
+	return wants->n_names > 0 ? 0 : -EINVAL;
+}
+
+int gate_wants_role(struct gate_wants *wants, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	struct gate_role role = {0};
+	unsigned long count;
+	char *end;
+
+	if (!equals || equals - text > FRAME_NAME_MAX || equals[1] < '0' || equals[1] > '9')
+		return -EINVAL;
+	(void)memcpy(role.role, text, (size_t)(equals - text));
+	count = strtoul(equals + 1, &end, 10);
+	if (!frame_name_valid(role.role) || *end || count == 0 || count > MEMBERS_MAX)
+		return -EINVAL;
+	if (wants->n_roles == GATE_ROLES_MAX)
+		return -E2BIG;
+	role.count = count;
+	wants->roles[wants->n_roles++] = role;
+	return 0;
+}
+
+void gate_wants_free(struct gate_wants *wants)
+{
+	free(wants->names);
+	wants->names = NULL;
+	wants->n_names = 0;
+}
+
+struct gate *gate_new(const struct gate_wants *wants)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+
+	if (gate)
+		gate->wants = wants;
+	return gate;
+}
+
+void gate_free(struct gate *gate)
+{
+	if (!gate)
+		return;
+	free(gate->met);
+	free(gate);
+}
+
+static size_t position(const struct gate *gate, uint32_t id)
+{
+	size_t low = 0, high = gate->n_met;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (gate->met[mid] < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+bool gate_has_met(const struct gate *gate, uint32_t id)
+{
+	size_t at = position(gate, id);
+
+	return at < gate->n_met && gate->met[at] == id;
+}
+
+int gate_meet(struct gate *gate, const struct frame_member *member)
+{
+	const struct gate_wants *wants = gate->wants;
+	size_t at = position(gate, member->id);
+
+	if (gate_has_met(gate, member->id))
+		return 0;
+	if (gate->n_met == gate->room) {
+		size_t room = gate->room ? 2 * gate->room : 16;
+		uint32_t *bigger = reallocarray(gate->met, room, sizeof(*bigger));
+
+		if (!bigger)
+			return -ENOMEM;
+		gate->met = bigger;
+		gate->room = room;
+	}
+	(void)memmove(&gate->met[at + 1], &gate->met[at], (gate->n_met - at) * sizeof(*gate->met));
+	gate->met[at] = member->id;
+	gate->n_met++;
+	for (size_t i = 0; i < wants->n_names; i++)
+		gate->names[i] |= strcasecmp(wants->names[i], member->name) == 0;
+	for (size_t i = 0; i < wants->n_roles; i++)
+		gate->roles[i] += strcmp(wants->roles[i].role, member->role) == 0;
+	return 0;
+}
+
+bool gate_is_open(const struct gate *gate)
+{
+	const struct gate_wants *wants = gate->wants;
+
+	if (gate->n_met < wants->count)
+		return false;
+	for (size_t i = 0; i < wants->n_names; i++)
+		if (!gate->names[i])
+			return false;
+	for (size_t i = 0; i < wants->n_roles; i++)
+		if (gate->roles[i] < wants->roles[i].count)
+			return false;
+	return true;
+}
+
+/** struct text - a sentence under construction; what does not fit is left out */
+struct text {
+	char *buf;
+	size_t size, len;
+};
+
+static void say(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->len, t->size - t->len, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->len = t->len + (size_t)n < t->size ? t->len + (size_t)n : t->size - 1;
+}
+
+static void say_names(const struct gate *gate, const struct members *members,
+		      const char *(*why)(void *arg, uint32_t id), void *arg, struct text *t)
+{
+	for (size_t i = 0; i < gate->wants->n_names; i++) {
+		const char *name = gate->wants->names[i];
+		const struct frame_member *m = members_by_name(members, name);
+
+		if (gate->names[i])
+			continue;
+		say(t, "; %s %s", name, m ? "is there, but " : "has not joined");
+		if (m)
+			say(t, "%s", why(arg, m->id));
+	}
+}
+
+/* Those that are there and count for nothing yet. */
+static void say_unmet(const struct gate *gate, const struct members *members,
+		      const char *(*why)(void *arg, uint32_t id), void *arg, struct text *t)
+{
+	for (size_t i = 0; i < members->n; i++)
+		if (!gate_has_met(gate, members->list[i].id))
+			say(t, "; %s is there, but %s", members->list[i].name,
+			    why(arg, members->list[i].id));
+}
+
+void gate_missing(const struct gate *gate, const struct members *members,
+		  const char *(*why)(void *arg, uint32_t id), void *arg, char *ret, size_t size)
+{
+	const struct gate_wants *wants = gate->wants;
+	struct text t = {.buf = ret, .size = size};
+
+	if (gate->n_met < wants->count)
+		say(&t, "met %zu of %zu members", gate->n_met, wants->count);
+	else
+		say(&t, "met %zu members", gate->n_met);
+	for (size_t i = 0; i < wants->n_roles; i++)
+		if (gate->roles[i] < wants->roles[i].count)
+			say(&t, "; %zu of %zu in the role %s", gate->roles[i],
+			    wants->roles[i].count, wants->roles[i].role);
+	say_names(gate, members, why, arg, &t);
+	if (wants->n_names == 0)
+		say_unmet(gate, members, why, arg, &t);
+}
