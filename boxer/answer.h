@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interface for answering: the other end of a dial. A member's program is about
- * to connect to a port of this function; the answer sends a SYN from that very
- * port to where the connection will come from, which opens the NAT in front of
- * us, and then either gives the socket up (sequential) or keeps it and hands
- * the connection that completes on it over to the listening program
- * (simultaneous).
+ * Interface for answering: the other end of a dial. A member's program wants a
+ * connection to a port of this function. The answer opens the NAT in front of us
+ * from that very port, to where the connection will come from, and then gives its
+ * socket up, for the program's listener to take what comes (sequential), or keeps
+ * it, and hands the connection that completes on it over to the listening program.
  */
 #ifndef BOXER_ANSWER_H
 #define BOXER_ANSWER_H
@@ -14,7 +13,8 @@
 
 #include <ev.h>
 
-#define ANSWERS_MAX	   512 /* kept sockets that wait for their connection */
+#define ANSWERS_MAX	   512 /* under way, or made and waiting to be fetched, at once */
+#define ANSWER_VOLLEYS_MAX 2   /* of them, with many sockets each */
 #define ANSWER_DEADLINE_NS (10 * 1000000000ULL)
 
 struct node;
@@ -26,5 +26,9 @@ struct answers *answers_new(struct node *node);
 void answers_free(struct answers *answers);
 /** answer_punch() - member @from asks; it is always answered, at once or within milliseconds. */
 void answer_punch(struct answers *answers, uint32_t from, const struct frame_punch *punch);
+/** answer_done() - member @from has given up. */
+void answer_done(struct answers *answers, uint32_t from, const struct frame_done *done);
+/** answer_member_gone() - nobody waits for what was meant for it. */
+void answer_member_gone(struct answers *answers, uint32_t from);
 
 #endif

@@ -2,52 +2,35 @@
 /*
  * DOC: Theory of operation
  *
- * A dial lives from the program's request to the peer's answer or its deadline.
- * While there is no link to the peer it waits for one (@asked is false); a link
- * lost after asking makes it ask again. A program that waits is told by @done.
- * One that does not wait has its SYN out already: on failure its socket is shut
- * down, which wakes its poll or epoll, and the errno it should see is kept by
- * the socket's cookie, because the kernel will say ECONNRESET.
+ * A dial lives from the program's request until there is a connection, or until
+ * no way is left. See boxer/dial_way.h for its parts.
+ *
+ * A way ends in success (dial_end(), dial_take()) or in dial_fail(), which goes on
+ * with the next one: at once while the program waits for the node; after the
+ * program's own socket has failed, too, where that was told to connect or has begun
+ * early (DIAL_RESTING); then the program comes back and asks.
  */
 #include "boxer/dial.h"
 
 #include "base/clock.h"
-#include "boxer/node.h"
+#include "boxer/api.h"
+#include "boxer/control.h"
+#include "boxer/dial_way.h"
 #include "boxer/sock.h"
-#include "boxer/strategy.h"
 
+#include <netinet/tcp.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-struct dial {
-	LIST_ENTRY(dial) link;
-	struct dials *set;
-	struct ev_timer timer;
-	uint32_t request;
-	uint32_t member;
-	const struct strategy *strategy;
-	struct addr target; /* as the program gave it */
-	struct addr local, source;
-	uint64_t started_at;
-	bool asked;
-	dial_done *done; /* NULL: nobody waits, @fd is followed */
-	void *arg;
-	int fd;
-	uint64_t cookie;
-};
+/* With less than this left a way is not worth beginning. */
+#define LEAST_NS (10 * NS_PER_MS)
+#define BUSY_NS	 (100 * NS_PER_MS) /* before a peer that is busy is asked again */
 
-struct dials {
-	struct node *node;
-	LIST_HEAD(, dial) list;
-	size_t n;
-	uint32_t next_request;
-	struct {
-		uint64_t cookie;
-		int error;
-	} results[DIAL_RESULTS_MAX];
-	size_t next_result;
-};
+/* ---- results, for programs that do not wait ---- */
 
 static void remember(struct dials *set, uint64_t cookie, int error)
 {
@@ -61,8 +44,24 @@ void dial_note_failure(struct dials *set, uint64_t cookie, enum reason reason)
 	remember(set, cookie, reason_errno(reason));
 }
 
+/* Of a dial that no program waits for, though it may come back to it. */
+static struct dial *find_cookie(const struct dials *set, uint64_t cookie)
+{
+	struct dial *d;
+
+	LIST_FOREACH(d, &set->list, link)
+		if (cookie != 0 && d->cookie == cookie && !d->done)
+			return d;
+	return NULL;
+}
+
 int dial_result(struct dials *set, uint64_t cookie)
 {
+	struct dial *d = find_cookie(set, cookie);
+
+	/* A connect() that was blocking and went on in the background. */
+	if (d && d->state == DIAL_RESTING)
+		dial_end(d, d->last_reason);
 	for (size_t i = 0; cookie != 0 && i < DIAL_RESULTS_MAX; i++) {
 		if (set->results[i].cookie != cookie)
 			continue;
@@ -72,67 +71,202 @@ int dial_result(struct dials *set, uint64_t cookie)
 	return 0;
 }
 
-static void dial_free(struct dial *d)
+/* ---- a way and its end ---- */
+
+const struct frame_member *dial_peer(const struct dial *d)
 {
-	ev_timer_stop(d->set->node->loop, &d->timer);
+	return members_by_id(&d->set->node->members, d->member);
+}
+
+uint64_t dial_round_trip_ns(const struct dial *d)
+{
+	return peers_round_trip_ns(d->set->node->peers, d->member);
+}
+
+void dial_next_request(struct dial *d)
+{
+	d->request = ++d->set->next_request;
+	randombytes_buf(d->token, sizeof(d->token));
+}
+
+static void release_port(struct dial *d, uint16_t *port)
+{
+	if (*port)
+		ports_release(d->set->node->ports, *port);
+	*port = 0;
+}
+
+void dial_tell_peer(struct dial *d, enum reason reason)
+{
+	struct frame_done done = {.request = d->request, .reason = (uint16_t)reason};
+	uint8_t body[16];
+	int len = frame_encode_done(&done, body, sizeof(body));
+
+	if (d->asked && len > 0)
+		(void)control_send(d->set->node, d->member, FRAME_DONE, body, (size_t)len);
+}
+
+void dial_close_way(struct dial *d)
+{
+	dial_stop_watching(d);
+	ev_timer_stop(d->set->node->loop, &d->pause);
+	ports_cancel(d->question);
+	d->question = NULL;
+	dial_ours_close(d);
+	release_port(d, &d->port);
+	d->asked = false;
+}
+
+static void let_go(struct dial *d)
+{
+	ev_timer_stop(d->set->node->loop, &d->deadline);
 	LIST_REMOVE(d, link);
-	d->set->n--;
-	if (d->fd >= 0)
-		(void)close(d->fd);
+	(void)close(d->fd);
 	free(d);
 }
 
-static void tell(const struct dial *d, enum reason reason, const struct addr *remote)
+static void on_next_turn(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
-	const struct node *node = d->set->node;
-	const struct frame_member *m = members_by_id(&node->members, d->member);
-	struct addr local = addr_is_any(&d->local) ? node->inside : d->local;
+	(void)loop;
+	(void)revents;
+	let_go(w->data);
+}
 
-	local.port = d->local.port;
+/*
+ * libev takes a descriptor out of its epoll set at the beginning of the loop's next turn.
+ * Ours is a duplicate, so if it were closed by then, the kernel would go on telling
+ * of the program's socket under its number; which libev mends by a new set, with
+ * every link of this node in it, for each connection.
+ */
+static void dial_free(struct dial *d)
+{
+	struct ev_loop *loop = d->set->node->loop;
+
+	dial_close_way(d);
+	release_port(d, &d->local);
+	LIST_REMOVE(d, link);
+	d->set->n--;
+	LIST_INSERT_HEAD(&d->set->leaving, d, link);
+	ev_timer_stop(loop, &d->deadline);
+	ev_timer_init(&d->deadline, on_next_turn, 0., 0.);
+	ev_timer_start(loop, &d->deadline);
+}
+
+void dial_note(struct dial *d, enum reason reason)
+{
+	uint64_t now = clock_now();
+	struct history_event event = {
+		.strategy = d->strategy ? d->strategy->name : "none",
+		.reason = reason,
+		.took_ns = now - d->way_at,
+		.at = now,
+	};
+	size_t used = strlen(d->attempts);
+
+	(void)snprintf(d->attempts + used, sizeof(d->attempts) - used, "%s%s:%s:%.1f",
+		       used ? "," : "", event.strategy, reason_name(reason),
+		       (double)event.took_ns / 1e6);
+	history_note(&d->set->node->history, d->member, &event);
+	/* Programs must not begin early with what has failed. */
+	if (reason != REASON_NONE)
+		api_show_members(d->set->node->api);
+}
+
+static void tell_world(const struct dial *d, enum reason reason)
+{
+	struct node *node = d->set->node;
+	const struct frame_member *m = dial_peer(d);
+	struct addr local = node->inside;
+
+	local.port = d->port ? d->port : d->local;
+	node->counters.connections++;
+	if (reason != REASON_NONE)
+		node->counters.connections_failed++;
 	EMIT(&node->options->events, "connect", EV_NUMBER("id", d->member),
 	     EV_TEXT("name", m ? m->name : ""), EV_NUMBER("port", d->target.port),
 	     EV_TEXT("strategy", d->strategy ? d->strategy->name : "none"),
 	     EV_TEXT("reason", reason_name(reason)), EV_ADDR("local", &local),
-	     EV_ADDR("remote", remote), EV_MS("ms", clock_now() - d->started_at));
+	     EV_ADDR("remote", &d->told), EV_TEXT("attempts", d->attempts),
+	     EV_MS("ms", clock_now() - d->started_at));
 }
 
-static void finish(struct dial *d, enum reason reason, const struct addr *remote)
+void dial_end(struct dial *d, enum reason reason)
 {
-	const struct addr target = *remote; /* often the dial's own, which is about to go */
+	const struct addr target = d->target;
 	dial_done *done = d->done;
 	void *arg = d->arg;
 
-	/* The program's own SYN was let in (a public peer, an open NAT): what the control
-	 * plane thinks of it is no longer of any concern. */
-	if (!done && reason != REASON_NONE && sock_is_open(d->fd))
-		reason = REASON_NONE;
-	tell(d, reason, remote);
-	if (!done && reason != REASON_NONE) {
+	tell_world(d, reason);
+	if (!done && reason != REASON_NONE &&
+	    (!sock_is_open(d->fd) || sock_state(d->fd) == TCP_SYN_RECV)) {
 		/* First what it should say, then the wake-up that makes the program ask. */
 		remember(d->set, d->cookie, reason_errno(reason));
-		(void)shutdown(d->fd, SHUT_RDWR);
+		sock_abandon(d->fd);
 	}
 	dial_free(d);
 	if (done)
-		done(arg, reason, &target);
+		done(arg, reason, &target, -1);
 }
 
-/* Ask the peer's node, if there is a link; otherwise wait for it. */
-static void ask(struct dial *d)
+void dial_connected(struct dial *d)
 {
-	struct node *node = d->set->node;
-	struct frame_punch punch = {
-		.request = d->request,
-		.strategy = (uint8_t)d->strategy->id,
-		.port = d->target.port,
-		.source = d->source,
-	};
-	uint8_t body[64];
-	int len = frame_encode_punch(&punch, body, sizeof(body));
+	const struct profile *self = &d->set->node->profile;
 
-	d->asked =
-		len > 0 && peers_send(node->peers, d->member, FRAME_PUNCH, body, (size_t)len) == 0;
+	/* Where our side answers with resets the peer may still be trying beside its listener. */
+	if (profile_is_open(self) || self->refusal != PROFILE_REFUSAL_NONE)
+		dial_tell_peer(d, REASON_NONE);
+	dial_note(d, REASON_NONE);
+	dial_end(d, REASON_NONE);
 }
+
+void dial_take(struct dial *d, int fd)
+{
+	const struct addr target = d->target;
+	dial_done *done = d->done;
+	void *arg = d->arg;
+	struct addr local;
+
+	release_port(d, &d->port);
+	if (sock_local(fd, &local) == 0)
+		d->port = local.port;
+	(void)sock_remote(fd, &d->told);
+	dial_note(d, REASON_NONE);
+	tell_world(d, REASON_NONE);
+	d->port = 0;
+	dial_free(d);
+	if (done)
+		done(arg, REASON_NONE, &target, fd);
+	else
+		sock_reset(fd);
+}
+
+/* Another way would change nothing. */
+static bool is_final(const struct dial *d, enum reason reason)
+{
+	return reason == REASON_REFUSED || reason == REASON_LEFT || reason == REASON_LOST ||
+	       reason == REASON_NOT_A_MEMBER || clock_now() + LEAST_NS >= d->ends_at;
+}
+
+void dial_fail(struct dial *d, enum reason reason)
+{
+	/* Then nothing else may begin before the program's socket has failed. */
+	bool begun = d->state == DIAL_TOLD || (d->early && !d->done);
+
+	d->last_reason = reason;
+	if (d->state == DIAL_RESTING)
+		return;
+	dial_note(d, reason);
+	dial_tell_peer(d, reason);
+	dial_close_way(d);
+	if (begun)
+		dial_rest(d);
+	else if (is_final(d, reason))
+		dial_end(d, reason);
+	else
+		dial_next_way(d);
+}
+
+/* ---- deadlines ---- */
 
 static void on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
@@ -140,118 +274,224 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	finish(d, d->asked ? REASON_TIMEOUT : REASON_NO_LINK, &d->target);
+	switch (d->state) {
+	case DIAL_RESTING:
+		dial_end(d, d->last_reason);
+		break;
+	case DIAL_WAITING:
+		d->strategy = NULL;
+		dial_note(d, REASON_NO_LINK);
+		dial_end(d, REASON_NO_LINK);
+		break;
+	case DIAL_TOLD:
+		/* The peer's side is open; what opens ours was lost, and comes again. */
+		if (sock_state(d->fd) == TCP_SYN_RECV && clock_now() + LEAST_NS < d->ends_at)
+			dial_arm(d, 0);
+		else
+			dial_fail(d, REASON_TIMEOUT);
+		break;
+	case DIAL_WORKING:
+		dial_fail(d, REASON_TIMEOUT);
+		break;
+	}
 }
 
-static void finish_at(struct dial *d, const struct addr *host)
+void dial_arm(struct dial *d, uint64_t limit_ns)
 {
-	struct addr target = *host;
+	struct ev_loop *loop = d->set->node->loop;
+	uint64_t now = clock_now();
+	uint64_t left = d->ends_at > now ? d->ends_at - now : 0;
 
-	target.port = d->target.port;
-	finish(d, REASON_NONE, &target);
+	if (limit_ns == 0 || limit_ns > left)
+		limit_ns = left;
+	ev_timer_stop(loop, &d->deadline);
+	ev_timer_init(&d->deadline, on_deadline, 1e-9 * (double)limit_ns, 0.);
+	ev_timer_start(loop, &d->deadline);
 }
 
-/* Go on as far as possible: to the end, to a question to the peer, or to waiting for a link. */
-static void advance(struct dial *d)
+/* From the loop, so that @done never comes before dial_ask() returns. */
+static void start_by(struct dial *d, void (*cb)(struct ev_loop *, struct ev_timer *, int))
+{
+	struct ev_loop *loop = d->set->node->loop;
+
+	ev_timer_stop(loop, &d->deadline);
+	ev_timer_init(&d->deadline, cb, 0., 0.);
+	ev_timer_start(loop, &d->deadline);
+}
+
+/* ---- the beginning ---- */
+
+/* The program's own address: no way is needed. */
+static bool is_self(struct dial *d)
 {
 	const struct node *node = d->set->node;
 	const struct frame_member *m = members_by_target(&node->members, &d->target);
-	struct strategy_request request = {.waits = d->done != NULL, .self = &node->profile};
-	enum reason reason;
+	struct addr to = node->inside;
 
-	if (!m) {
-		finish(d, REASON_NOT_A_MEMBER, &d->target);
-		return;
-	}
+	if (!m || m->id != node->id)
+		return false;
 	d->member = m->id;
-	if (m->id == node->id) {
-		finish_at(d, &node->inside);
-		return;
-	}
-	m = members_by_id(&node->members, node->id);
-	request.self_is_public = m && members_is_public(m);
-	m = members_by_id(&node->members, d->member);
-	request.peer_is_public = members_is_public(m);
-	request.peer_is_near = peers_is_near(node->peers, m->id);
-	d->strategy = strategy_choose(&request, &reason);
-	if (!d->strategy)
-		finish(d, reason, &d->target);
-	else if (!d->strategy->punches)
-		finish_at(d, request.peer_is_near ? &m->inside : &m->external);
-	else if (profile_external(&node->profile, d->local.port, &d->source) < 0)
-		finish(d, REASON_PORT_NOT_KEPT, &d->target);
-	else
-		ask(d);
+	d->strategy = strategy_by_id(STRATEGY_DIRECT);
+	d->way_at = clock_now();
+	to.port = d->target.port;
+	dial_tell(d, &to);
+	return true;
 }
 
 static void on_start(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct dial *d = w->data;
 
+	(void)loop;
 	(void)revents;
-	ev_timer_init(w, on_deadline, 1e-9 * (double)DIAL_DEADLINE_NS, 0.);
-	ev_timer_start(loop, w);
-	advance(d);
+	dial_arm(d, 0);
+	if (d->early || !is_self(d))
+		dial_advance(d);
 }
 
-static struct dial *dial_new(struct dials *set, const struct addr *target, const struct addr *local)
+static struct dial *dial_new(struct dials *set, const struct addr *target, int fd, uint64_t cookie)
 {
 	struct dial *d = set->n < DIALS_MAX ? calloc(1, sizeof(*d)) : NULL;
+	struct addr local;
 
 	if (!d)
 		return NULL;
 	d->set = set;
-	d->request = ++set->next_request;
 	d->member = FRAME_ID_SEED; /* nobody yet */
 	d->target = *target;
-	d->local = *local;
-	d->fd = -1;
+	d->fd = fd;
+	d->cookie = cookie;
 	d->started_at = clock_now();
-	/* From the loop, so that @done never comes before dial_wait() returns. */
-	ev_timer_init(&d->timer, on_start, 0., 0.);
-	d->timer.data = d;
-	ev_timer_start(set->node->loop, &d->timer);
+	d->way_at = d->started_at;
+	d->ends_at = d->started_at + DIAL_DEADLINE_NS;
+	d->last_reason = REASON_TIMEOUT;
+	if (sock_local(fd, &local) == 0)
+		d->local = local.port;
+	ev_init(&d->deadline, on_start);
+	d->deadline.data = d;
+	dial_watch_init(d);
+	dial_steps_init(d);
+	dial_ours_init(d);
+	start_by(d, on_start);
 	LIST_INSERT_HEAD(&set->list, d, link);
 	set->n++;
 	return d;
 }
 
-struct dial *dial_wait(struct dials *set, const struct addr *target, const struct addr *local,
-		       dial_done *done, void *arg)
+static void on_resumed(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
-	struct dial *d = dial_new(set, target, local);
+	struct dial *d = w->data;
 
+	(void)loop;
+	(void)revents;
+	dial_arm(d, 0);
+	if (is_final(d, d->last_reason)) {
+		dial_end(d, d->last_reason);
+	} else if (d->early) {
+		/* What was begun early was begun on a guess: think again. */
+		d->early = false;
+		dial_advance(d);
+	} else {
+		dial_next_way(d);
+	}
+}
+
+/* The program says that its socket has failed; perhaps before we have seen it. */
+static void resume(struct dial *d)
+{
+	if (d->state != DIAL_RESTING) {
+		d->last_reason = dial_native_failure(d);
+		dial_note(d, d->last_reason);
+		dial_tell_peer(d, d->last_reason);
+	}
+	dial_close_way(d);
+	d->state = DIAL_WORKING;
+	start_by(d, on_resumed);
+}
+
+struct dial *dial_ask(struct dials *set, const struct addr *target, int fd, uint64_t cookie,
+		      dial_done *done, void *arg)
+{
+	struct dial *d = find_cookie(set, cookie);
+
+	/* The socket is used for something else now. */
+	if (d && !addr_equal(&d->target, target)) {
+		dial_cancel(d);
+		d = NULL;
+	}
+	if (d) {
+		(void)close(fd);
+		resume(d);
+	} else {
+		(void)dial_result(set, cookie);
+		d = dial_new(set, target, fd, cookie);
+	}
 	if (d) {
 		d->done = done;
 		d->arg = arg;
+		/* It is held all the same, but for a moment only. */
+		if (!dial_program_waits(d))
+			d->ends_at = clock_now() + DIAL_HELD_NS;
+	} else {
+		(void)close(fd);
 	}
 	return d;
 }
 
 void dial_cancel(struct dial *d)
 {
+	dial_tell_peer(d, REASON_LEFT);
 	dial_free(d);
 }
 
-void dial_follow(struct dials *set, const struct addr *target, const struct addr *local, int fd,
-		 uint64_t cookie)
+void dial_follow(struct dials *set, const struct addr *target, int fd, uint64_t cookie)
 {
-	struct dial *d = dial_new(set, target, local);
+	struct dial *d = find_cookie(set, cookie);
 
 	/* The program uses the socket once more: why it failed before is history. */
+	if (d)
+		dial_cancel(d);
 	(void)dial_result(set, cookie);
+	d = dial_new(set, target, fd, cookie);
 	if (!d) {
 		remember(set, cookie, reason_errno(REASON_LOCAL));
-		(void)shutdown(fd, SHUT_RDWR);
+		sock_abandon(fd);
 		(void)close(fd);
 		return;
 	}
-	d->fd = fd;
-	d->cookie = cookie;
+	d->early = true;
+}
+
+/* ---- news ---- */
+
+/* A member may only tell the way to itself: programs connect where it says. */
+static enum reason reason_of(const struct dial *d, const struct frame_punched *punched)
+{
+	const struct frame_member *m = dial_peer(d);
+
+	if (punched->reason >= REASON_MAX)
+		return REASON_PROTOCOL;
+	if (punched->reason == REASON_NONE && punched->target.family != AF_UNSPEC &&
+	    (!m || !addr_same_host(&punched->target, &m->external)))
+		return REASON_PROTOCOL;
+	return (enum reason)punched->reason;
+}
+
+static void ask_anew(struct dial *d)
+{
+	dial_again(d, REASON_BUSY);
+}
+
+/* It will have done with the others before this way's time is up, perhaps. */
+static void ask_later(struct dial *d)
+{
+	dial_close_way(d);
+	dial_pause(d, BUSY_NS, ask_anew);
 }
 
 void dial_answered(struct dials *set, uint32_t from, const struct frame_punched *punched)
 {
+	enum reason reason;
 	struct dial *d;
 
 	LIST_FOREACH(d, &set->list, link)
@@ -259,39 +499,50 @@ void dial_answered(struct dials *set, uint32_t from, const struct frame_punched 
 			break;
 	if (!d)
 		return;
-	finish(d, punched->reason < REASON_MAX ? (enum reason)punched->reason : REASON_PROTOCOL,
-	       punched->reason == REASON_NONE ? &punched->target : &d->target);
+	reason = reason_of(d, punched);
+	if (reason == REASON_BUSY && d->state == DIAL_WORKING)
+		ask_later(d);
+	else if (reason != REASON_NONE)
+		dial_fail(d, reason);
+	else if (dial_way(d)->punched)
+		dial_way(d)->punched(d, punched);
 }
 
-void dial_link_up(struct dials *set, uint32_t id)
+void dial_member_changed(struct dials *set, uint32_t id)
 {
 	struct dial *d, *next;
 
-	/* Where the link runs may be news, too: the strategy is chosen only now. */
+	dial_targets_forget(set, id);
 	for (d = LIST_FIRST(&set->list); d; d = next) {
 		next = LIST_NEXT(d, link);
-		if (d->member == id && !d->asked)
-			advance(d);
+		if (d->member == id && d->state == DIAL_WAITING)
+			dial_advance(d);
 	}
 }
 
 void dial_link_lost(struct dials *set, uint32_t id)
 {
-	struct dial *d;
+	struct dial *d, *next;
 
-	LIST_FOREACH(d, &set->list, link)
-		if (d->member == id)
-			d->asked = false;
+	for (d = LIST_FIRST(&set->list); d; d = next) {
+		next = LIST_NEXT(d, link);
+		if (d->member != id || !d->asked || d->state != DIAL_WORKING)
+			continue;
+		dial_close_way(d);
+		d->state = DIAL_WAITING;
+		dial_advance(d);
+	}
 }
 
 void dial_member_gone(struct dials *set, uint32_t id)
 {
 	struct dial *d, *next;
 
+	dial_targets_forget(set, id);
 	for (d = LIST_FIRST(&set->list); d; d = next) {
 		next = LIST_NEXT(d, link);
 		if (d->member == id)
-			finish(d, REASON_LEFT, &d->target);
+			dial_fail(d, REASON_LEFT);
 	}
 }
 
@@ -302,6 +553,7 @@ struct dials *dials_new(struct node *node)
 	if (set) {
 		set->node = node;
 		LIST_INIT(&set->list);
+		LIST_INIT(&set->leaving);
 	}
 	return set;
 }
@@ -312,5 +564,7 @@ void dials_free(struct dials *set)
 		return;
 	while (!LIST_EMPTY(&set->list))
 		dial_free(LIST_FIRST(&set->list));
+	while (!LIST_EMPTY(&set->leaving))
+		let_go(LIST_FIRST(&set->leaving));
 	free(set);
 }

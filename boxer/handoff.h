@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HANDOFF_PENDING_MAX 256 /* connections that wait to be fetched, over all ports */
-#define HANDOFF_PORT_MAX    128 /* of them on one port: one program that hangs is not all */
+#define HANDOFF_PENDING_MAX 512 /* connections that wait to be fetched, over all ports */
+#define HANDOFF_PORT_MAX    256 /* of them on one port: one program that hangs is not all */
 #define HANDOFF_BREAKS_MAX  8	/* signals in a row that nobody fetched: the port is given up */
 #define HANDOFF_PAUSE_NS    (10 * 1000000ULL) /* before a signal is sent again; doubles */
 

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 
 int sock_shared(const struct addr *local, int family)
@@ -50,6 +51,21 @@ int sock_listen(int fd, int backlog)
 	return listen(fd, backlog) < 0 ? -errno : 0;
 }
 
+void sock_abandon(int fd)
+{
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
+	const int one = 1;
+	int state = sock_state(fd);
+
+	if (state == TCP_SYN_SENT)
+		(void)shutdown(fd, SHUT_RDWR);
+	/* Its shutdown is put off until it is open (Linux 6.10), which it may never be. To
+	 * disconnect it is refused while somebody waits (6.4 to 6.6): then at least it must
+	 * not send its SYN again. */
+	else if (state == TCP_SYN_RECV && connect(fd, &none, sizeof(none)) < 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one));
+}
+
 bool sock_is_open(int fd)
 {
 	struct tcp_info info;
@@ -57,6 +73,83 @@ bool sock_is_open(int fd)
 
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
 	       info.tcpi_state != TCP_SYN_SENT && info.tcpi_state != TCP_CLOSE;
+}
+
+static int option(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : value;
+}
+
+int sock_state(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? -errno : info.tcpi_state;
+}
+
+int sock_family(int fd)
+{
+	return option(fd, SO_DOMAIN);
+}
+
+void sock_share(int fd)
+{
+	const int one = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+}
+
+int sock_bind_shared(int fd, const struct addr *local)
+{
+	int address = option(fd, SO_REUSEADDR), port = option(fd, SO_REUSEPORT);
+	struct sockaddr_storage ss;
+	int family = sock_family(fd), len, r;
+
+	if (family < 0)
+		return family;
+	len = addr_to_sockaddr(local, family, &ss);
+	if (len < 0)
+		return len;
+	if (family == AF_INET6 && addr_is_any(local))
+		((struct sockaddr_in6 *)&ss)->sin6_addr = in6addr_any;
+	sock_share(fd);
+	r = bind(fd, (struct sockaddr *)&ss, (socklen_t)len) < 0 ? -errno : 0;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &address, sizeof(address));
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &port, sizeof(port));
+	return r;
+}
+
+void sock_acknowledge(int fd)
+{
+	const int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
+uint64_t sock_round_trip_ns(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0;
+	return (uint64_t)info.tcpi_rtt * 1000;
+}
+
+size_t sock_quota(size_t max, size_t share)
+{
+	struct rlimit limit;
+	size_t n;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return max;
+	n = (size_t)limit.rlim_cur / share;
+	return n == 0 ? 1 : n < max ? n : max;
 }
 
 int sock_error(int fd)
@@ -94,6 +187,9 @@ void sock_tune_control(int fd, unsigned user_timeout_ms)
 	const int one = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	/* A few small frames: after a cut, or where much is lost, waiting ever longer to
+	 * send them again would only make the peer look dead. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &one, sizeof(one));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms,
 			 sizeof(user_timeout_ms));
 }
@@ -105,30 +201,17 @@ void sock_reset_on_close(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+void sock_finish_on_close(int fd)
+{
+	const struct linger never = {0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &never, sizeof(never));
+}
+
 void sock_reset(int fd)
 {
 	sock_reset_on_close(fd);
 	(void)close(fd);
-}
-
-int sock_route_source(const struct addr *remote, struct addr *ret)
-{
-	cleanup_close int fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_storage ss;
-	int len = addr_to_sockaddr(remote, remote->family, &ss);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	if (len < 0)
-		return len;
-	/* Connecting a datagram socket sends nothing; it only asks the routing table. */
-	if (connect(fd, (struct sockaddr *)&ss, (socklen_t)len) < 0)
-		return -errno;
-	r = sock_local(fd, ret);
-	if (r == 0)
-		ret->port = 0;
-	return r;
 }
 
 static socklen_t local_name(const char *name, struct sockaddr_un *ret)

@@ -10,6 +10,7 @@
 #include "base/addr.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /**
@@ -27,21 +28,50 @@ int sock_shared(const struct addr *local, int family);
 int sock_connect(int fd, const struct addr *remote, int family);
 /** sock_listen() - Return: 0, or -errno. */
 int sock_listen(int fd, int backlog);
+/**
+ * sock_abandon() - end a connection that is being made, for a program that waits for it
+ *
+ * The program sees that it has failed. What is not connecting, or is open, is left alone.
+ */
+void sock_abandon(int fd);
 /** sock_is_open() - has the connection been established, whatever has become of it since? */
 bool sock_is_open(int fd);
+/** sock_state() - TCP_SYN_SENT etc. Return: or -errno. */
+int sock_state(int fd);
+/** sock_family() - AF_INET or AF_INET6. Return: or -errno. */
+int sock_family(int fd);
+/** sock_share() - others may bind its port beside it from now on. */
+void sock_share(int fd);
+/**
+ * sock_bind_shared() - bind a program's socket beside others
+ * @local: the unspecified address of either family means the one of the socket's own
+ *
+ * Its options are as they were afterwards. Return: 0, or -errno.
+ */
+int sock_bind_shared(int fd, const struct addr *local);
+/** sock_acknowledge() - what has come is acknowledged at once. */
+void sock_acknowledge(int fd);
+/** sock_round_trip_ns() - as the kernel has measured it; 0 when it has not. */
+uint64_t sock_round_trip_ns(int fd);
+/**
+ * sock_quota() - how many descriptors one use may take, so that others can have some, too
+ *
+ * Return: @max, or less: one @share-th of those that this process may have.
+ */
+size_t sock_quota(size_t max, size_t share);
 /** sock_error() - SO_ERROR. Return: 0, or -errno. */
 int sock_error(int fd);
 /** sock_local(), sock_remote() - Return: 0, or -errno. */
 int sock_local(int fd, struct addr *ret);
 int sock_remote(int fd, struct addr *ret);
-/** sock_tune_control() - no delay, and a dead peer is noticed after @user_timeout_ms. */
+/** sock_tune_control() - for a few small frames; a dead peer is noticed after @user_timeout_ms. */
 void sock_tune_control(int fd, unsigned user_timeout_ms);
 /** sock_reset_on_close() - closing it will send a reset and leave no TIME_WAIT behind. */
 void sock_reset_on_close(int fd);
-/** sock_reset() - close it so. */
+/** sock_finish_on_close() - not any more: what was sent last shall still arrive. */
+void sock_finish_on_close(int fd);
+/** sock_reset() - close it with a reset. */
 void sock_reset(int fd);
-/** sock_route_source() - the address this machine would use towards @remote. Return: 0, -errno. */
-int sock_route_source(const struct addr *remote, struct addr *ret);
 /** sock_listen_local() - listen on the abstract Unix socket "@name", SOCK_SEQPACKET. */
 int sock_listen_local(const char *name);
 /** sock_connect_local() - connect to it; checks that its owner has our uid. */

@@ -5,14 +5,17 @@
 
 #include <poll.h>
 
-void duo_start_node(struct duo *d)
+static void await_joined(struct duo *d)
 {
-	json_t *event;
-
-	node_start(&d->node, &d->c, "node", "fn-0", NULL);
-	event = child_event(&d->node, "joined");
+	json_t *event = child_event(&d->node, "joined");
 	USERNS_CHECK(addr_parse(json_text(event, "local"), &d->at) == 0, "local");
 	json_decref(event);
+}
+
+void duo_start_node(struct duo *d)
+{
+	node_start(&d->node, &d->c, "node", "fn-0", NULL);
+	await_joined(d);
 }
 
 void duo_start(struct duo *d)
@@ -25,6 +28,16 @@ void duo_start(struct duo *d)
 void duo_start_linked(struct duo *d)
 {
 	duo_start(d);
+	mate_link(&d->mate);
+	child_await(&d->node, "link");
+}
+
+void duo_start_by(struct duo *d, const char *strategies)
+{
+	cluster_start(&d->c, NULL);
+	node_start(&d->node, &d->c, "node", "fn-0", "--strategies", strategies, NULL);
+	await_joined(d);
+	mate_join(&d->mate, &d->c, "mate");
 	mate_link(&d->mate);
 	child_await(&d->node, "link");
 }

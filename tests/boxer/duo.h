@@ -29,6 +29,8 @@ void duo_start_node(struct duo *d);
 void duo_start(struct duo *d);
 /** duo_start_linked() - with the link. */
 void duo_start_linked(struct duo *d);
+/** duo_start_by() - with the link, and a node that may use @strategies only. */
+void duo_start_by(struct duo *d, const char *strategies);
 /** duo_stop() - all but the mate, which ends with the test. */
 void duo_stop(struct duo *d);
 /** duo_own_port() - a port on loopback that nobody else has; listening or not. */

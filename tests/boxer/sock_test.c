@@ -284,14 +284,6 @@ Test(sock, that_is_reset_says_so_to_its_peer)
 	cr_expect_eq(errno, ECONNRESET);
 }
 
-Test(sock, knows_the_address_towards_a_remote)
-{
-	struct addr to = addr_v4(INADDR_LOOPBACK, 80), expected = addr_v4(INADDR_LOOPBACK, 0), a;
-
-	cr_assert_eq(sock_route_source(&to, &a), 0);
-	cr_expect(addr_equal(&a, &expected));
-}
-
 static void unique_name(char ret_name[static 64])
 {
 	(void)snprintf(ret_name, 64, "boxer-sock-test/%d", getpid());

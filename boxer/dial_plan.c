@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DOC: Theory of operation
+ *
+ * The ways that the profiles of both sides allow, the best first, are tried one
+ * after the other. Which of them has failed with which peer is remembered for a
+ * while (boxer/history), so that the next connection begins with one that may work.
+ * Where something is still being measured that the choice depends on, a dial waits
+ * for it; and when all ways have failed that could be told then, it plans anew.
+ */
+#include "boxer/dial_way.h"
+
+#include "base/clock.h"
+#include "boxer/relays.h"
+
+#include <string.h>
+
+#define LINK_WAIT_NS	(1500 * NS_PER_MS) /* for a link to a member behind our own NAT */
+#define PROFILE_WAIT_NS (2 * NS_PER_S)	   /* for the seed's measurement */
+#define LOOK_AGAIN_NS	(50 * NS_PER_MS)
+
+const struct dial_way *dial_way(const struct dial *d)
+{
+	const struct dial_way *ours = &dial_ways_ours[d->strategy->id];
+
+	return ours->begin ? ours : &dial_ways_native[d->strategy->id];
+}
+
+static bool is_unsettled(const struct dial *d, const struct frame_member *m)
+{
+	return !profile_is_settled(&d->set->node->profile) || !profile_is_settled(&m->profile);
+}
+
+/* What could not be known when the plan was made may be known in a moment. */
+static bool may_plan_again(const struct dial *d)
+{
+	const struct frame_member *m = dial_peer(d);
+
+	return !d->replanned && !d->early && m && is_unsettled(d, m) &&
+	       clock_now() - d->started_at < PROFILE_WAIT_NS;
+}
+
+static uint64_t limit_of(const struct dial *d)
+{
+	bool last = d->next == d->n_plan;
+
+	/* Its own limit is for the sake of those that come after it. */
+	return last && dial_ways_native[d->strategy->id].begin ? 0 : dial_way(d)->limit_ns;
+}
+
+void dial_next_way(struct dial *d)
+{
+	if (d->next == d->n_plan && may_plan_again(d)) {
+		d->replanned = true;
+		dial_advance(d);
+		return;
+	}
+	if (d->next == d->n_plan) {
+		if (d->n_plan == 0)
+			dial_note(d, d->last_reason);
+		dial_end(d, d->last_reason);
+		return;
+	}
+	d->strategy = d->plan[d->next++];
+	dial_next_request(d);
+	d->state = DIAL_WORKING;
+	d->way_at = clock_now();
+	d->step = 0;
+	d->spread = 0;
+	dial_arm(d, limit_of(d));
+	dial_way(d)->begin(d);
+}
+
+/* What has failed a moment ago comes last. */
+static void put_failures_last(struct dial *d)
+{
+	const struct strategy *sorted[STRATEGY_COUNT];
+	const struct history *h = &d->set->node->history;
+	uint64_t now = clock_now();
+	size_t n = 0;
+
+	for (int failed = 0; failed < 2; failed++)
+		for (size_t i = 0; i < d->n_plan; i++)
+			if (history_failed_recently(h, d->member, d->plan[i]->name, now) ==
+			    (failed == 1))
+				sorted[n++] = d->plan[i];
+	/* What goes through a third machine is the last resort all the same. */
+	for (size_t i = 0; i + 1 < n; i++)
+		if (sorted[i]->id == STRATEGY_RELAY) {
+			const struct strategy *relay = sorted[i];
+
+			(void)memmove(&sorted[i], &sorted[i + 1], (n - i - 1) * sizeof(*sorted));
+			sorted[n - 1] = relay;
+			break;
+		}
+	(void)memcpy(d->plan, sorted, n * sizeof(*sorted));
+}
+
+/* The SYN is out already: only two ways can use it. Return: is there one of them? */
+static bool put_early_first(struct dial *d)
+{
+	for (size_t i = 0; i < d->n_plan; i++) {
+		const struct strategy *s = d->plan[i];
+
+		if (s->id != STRATEGY_DIRECT && s->id != STRATEGY_SIMULTANEOUS)
+			continue;
+		(void)memmove(&d->plan[1], &d->plan[0], i * sizeof(d->plan[0]));
+		d->plan[0] = s;
+		return true;
+	}
+	return false;
+}
+
+/* Is something not known yet that the choice depends on? */
+static bool should_wait(const struct dial *d, const struct frame_member *m, uint64_t waited)
+{
+	const struct node *node = d->set->node;
+
+	if (addr_same_host(&m->external, &node->external) && !profile_is_public(&m->profile) &&
+	    waited < LINK_WAIT_NS && peers_may_link(node->peers, m->id))
+		return true;
+	if (waited >= PROFILE_WAIT_NS)
+		return false;
+	return strategy_needs_filtering(&node->profile, &m->profile) ||
+	       (d->replanned && is_unsettled(d, m));
+}
+
+static void make_plan(struct dial *d, const struct frame_member *m)
+{
+	const struct node *node = d->set->node;
+	const struct strategy_request request = {
+		.self = node->profile,
+		.peer = m->profile,
+		.near = peers_is_near(node->peers, m->id),
+		.relay = relays_find(node, m->id, NULL),
+		.allowed = node->options->strategies,
+	};
+
+	d->next = 0;
+	d->n_plan = strategy_plan(&request, d->plan, &d->last_reason);
+	put_failures_last(d);
+}
+
+void dial_advance(struct dial *d)
+{
+	const struct frame_member *m = members_by_target(&d->set->node->members, &d->target);
+
+	ev_timer_stop(d->set->node->loop, &d->pause);
+	d->way_at = clock_now();
+	if (!m) {
+		dial_fail(d, REASON_NOT_A_MEMBER);
+		return;
+	}
+	d->member = m->id;
+	if (!d->early && should_wait(d, m, clock_now() - d->started_at)) {
+		d->state = DIAL_WAITING;
+		dial_arm(d, 0);
+		dial_pause(d, LOOK_AGAIN_NS, dial_advance);
+		return;
+	}
+	make_plan(d, m);
+	/* What promised that an early SYN would do is not so any more. */
+	if (d->early && !put_early_first(d))
+		dial_fail(d, d->n_plan > 0 ? REASON_NO_STRATEGY : d->last_reason);
+	else
+		dial_next_way(d);
+}
