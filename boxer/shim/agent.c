@@ -166,6 +166,14 @@ void agent_close(struct agent_talk *talk)
 	(void)pthread_setcancelstate(talk->cancel_state, NULL);
 }
 
+int agent_keep(struct agent_talk *talk)
+{
+	talks_remove(talk->conn);
+	own_conn = talk->outer_conn;
+	(void)pthread_setcancelstate(talk->cancel_state, NULL);
+	return talk->conn;
+}
+
 int agent_send(const struct agent_talk *talk, struct local_request *request, int fd)
 {
 	union {
@@ -326,6 +334,18 @@ static int publish(struct agent *agent, const struct table *table, struct cursor
 	return good ? 0 : -EPROTO;
 }
 
+int agent_take_pages(struct agent *agent, struct agent_answer *answer)
+{
+	int r = -EPROTO;
+
+	if (!answer->reply.error && answer->n_fds == 2)
+		r = publish(
+			agent, map_page(answer->fds[0], sizeof(struct table), PROT_READ),
+			map_page(answer->fds[1], sizeof(struct cursor), PROT_READ | PROT_WRITE));
+	agent_drop_fds(answer);
+	return r;
+}
+
 int agent_map(struct agent *agent)
 {
 	struct local_request request = {.op = LOCAL_TABLE};
@@ -335,15 +355,7 @@ int agent_map(struct agent *agent)
 	if (atomic_load(&agent->table))
 		return 0;
 	r = agent_call(agent, &request, &answer);
-	if (r < 0)
-		return r;
-	if (answer.reply.error || answer.n_fds != 2)
-		r = -EPROTO;
-	else
-		r = publish(agent, map_page(answer.fds[0], sizeof(struct table), PROT_READ),
-			    map_page(answer.fds[1], sizeof(struct cursor), PROT_READ | PROT_WRITE));
-	agent_drop_fds(&answer);
-	return r;
+	return r < 0 ? r : agent_take_pages(agent, &answer);
 }
 
 void agent_unmap(struct agent *agent)

@@ -75,6 +75,13 @@ int agent_id_from_env(uint32_t *ret_id);
  * Return: 0; or as agent_call(); -EPROTO when they are not what they should be.
  */
 int agent_map(struct agent *agent);
+/**
+ * agent_take_pages() - map the two pages that an answer to LOCAL_TABLE brings
+ * @answer: its descriptors are closed
+ *
+ * Return: 0; -EPROTO when they are not what they should be.
+ */
+int agent_take_pages(struct agent *agent, struct agent_answer *answer);
 /** agent_unmap() - for an agent that nobody uses any more. */
 void agent_unmap(struct agent *agent);
 
@@ -88,6 +95,8 @@ void agent_unmap(struct agent *agent);
 int agent_open(const struct agent *agent, struct agent_talk *ret_talk);
 /** agent_close() - end the talk; the node takes back what it had not answered. */
 void agent_close(struct agent_talk *talk);
+/** agent_keep() - end the talk, but not its connection. Return: that, the caller's. */
+int agent_keep(struct agent_talk *talk);
 
 /**
  * agent_send() - send a request; never waits

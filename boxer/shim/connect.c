@@ -2,21 +2,22 @@
 /*
  * DOC: Theory of operation
  *
- * connect() to a member does not replace the program's socket: it sees to it
- * that the socket has a local port, lets the node open the hole for that port,
- * and has the kernel connect that very socket. There are two ways.
+ * connect() to a member goes one of two ways.
  *
- * In the foreground, for a blocking socket: the node is asked and waited for
- * (LOCAL_PUNCH), then the kernel connects to the address that it named.
+ * Early, where the profiles of both NATs promise that it will do (TABLE_EARLY): the
+ * kernel's connect() begins at once, towards the member's external address, and the
+ * node gets a copy of the descriptor just before (LOCAL_CONNECTING) and makes the
+ * other side answer. Nothing waits here, and a non-blocking socket is in SYN_SENT
+ * and pollable as its program expects. If it fails, the node shuts the socket down: a
+ * blocking connect() asks for another way; otherwise the program wakes, and
+ * getsockopt(SO_ERROR) or a second connect() learns the reason from the node
+ * (LOCAL_RESULT).
  *
- * In the background, for a non-blocking one: the kernel's connect() starts at
- * once, towards the member's external address, so that the socket is in SYN_SENT
- * and pollable as the program expects; the node gets a copy of the descriptor
- * (LOCAL_CONNECTING) and makes the other side answer. If it fails, it shuts the
- * socket down: the program wakes, and getsockopt(SO_ERROR) or a second connect()
- * learns the reason from the node (LOCAL_RESULT). Nothing waits here. Where the
- * member's NAT would refuse the early SYN (TABLE_WAIT) the node is asked first
- * after all, for PATIENCE_NS at most.
+ * Else the node is asked first (LOCAL_PUNCH). It binds the socket, opens the hole for
+ * that port, and says where the program's own socket shall connect to; or it makes
+ * the connection itself, which then takes the socket's place. A blocking connect()
+ * asks again if that fails. One that does not block is held meanwhile, for
+ * PATIENCE_NS at most.
  *
  * A blocking connect() that a signal or SO_SNDTIMEO ends is, by POSIX, still
  * under way, and programs poll for its end: so it goes on in the background.
@@ -24,11 +25,13 @@
 #include "base/clock.h"
 #include "boxer/shim/agent.h"
 #include "boxer/shim/libc.h"
+#include "boxer/shim/options.h"
 #include "boxer/shim/pending.h"
 #include "boxer/shim/port.h"
 #include "boxer/shim/shim.h"
 #include "boxer/shim/sockopt.h"
 #include "boxer/shim/table.h"
+#include "boxer/shim/way.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +39,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #define DEADLINE_NS (30 * NS_PER_S)
 #define PATIENCE_NS (2 * NS_PER_S)
@@ -44,7 +48,6 @@
  * struct attempt - one connect() to a member
  * @family: the socket's
  * @target: where to, as the program gave it
- * @local: what the socket is bound to
  * @member: the row of @target
  */
 struct attempt {
@@ -52,7 +55,6 @@ struct attempt {
 	int fd;
 	int family;
 	struct addr target;
-	struct addr local;
 	struct table_row member;
 };
 
@@ -84,33 +86,17 @@ static int connect_to(const struct attempt *at, const struct addr *host, uint16_
 	return libc()->connect(at->fd, (struct sockaddr *)&ss, (socklen_t)len) < 0 ? -errno : 0;
 }
 
-/*
- * What connect() gives for a failure of the agent. The node is this function's
- * way into the network; without it there is none. Its errnos are not the
- * connection's: a node that refuses calls is no port that nobody listens on.
- */
-static int from_agent(int r)
+/* The same, and if it goes on in the background the node knows how it ends. */
+static int begin(const struct attempt *at, const struct addr *host, uint16_t port)
 {
-	switch (-r) {
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-		return -ENOBUFS;
-	case ETIMEDOUT:
-	case EINTR:
-		return r;
-	default:
-		return -ENETUNREACH;
-	}
-}
+	uint64_t cookie = sockopt_cookie(at->fd);
+	int r;
 
-/* What connect() gives for an answer of the node. */
-static int from_reply(const struct local_reply *reply)
-{
-	if (reply->error < 0 || reply->error > 4095)
-		return -EHOSTUNREACH;
-	return -reply->error;
+	pending_add(cookie);
+	r = connect_to(at, host, port);
+	if (r != -EINPROGRESS && r != -EINTR)
+		pending_drop(cookie);
+	return r;
 }
 
 /* An earlier attempt of this socket failed and the program comes to hear of it. */
@@ -124,39 +110,40 @@ static int earlier_failure(int fd)
 	return -sockopt_explain(fd, error > 0 ? error : 0);
 }
 
-/* Undo a kernel connect() that nobody will ever answer. */
-static void abandon(const struct attempt *at)
-{
-	(void)shutdown(at->fd, SHUT_RDWR);
-	(void)sockopt_number(at->fd, SOL_SOCKET, SO_ERROR);
-	pending_drop(sockopt_cookie(at->fd));
-}
-
-/* The socket is non-blocking. */
-static int in_background(const struct attempt *at)
+/* Tell the node that the kernel's connect() begins now. */
+static int announce(const struct attempt *at)
 {
 	struct local_request request = {
 		.op = LOCAL_CONNECTING,
 		.cookie = sockopt_cookie(at->fd),
 		.target = at->target,
-		.local = at->local,
 	};
 	struct agent_talk talk;
 	int r = agent_open(at->agent, &talk);
 
 	if (r < 0)
-		return from_agent(r);
-	r = connect_to(at, &at->member.external, at->target.port);
-	if (r == -EINPROGRESS) {
-		/* Before the node knows of it, for it may fail at once. */
-		pending_add(request.cookie);
-		if (agent_send(&talk, &request, at->fd) < 0) {
-			abandon(at);
-			r = -ENETUNREACH;
-		}
-	}
+		return way_error(r);
+	/* Before the node knows of it, for it may fail at once. */
+	pending_add(request.cookie);
+	r = agent_send(&talk, &request, at->fd);
 	agent_close(&talk);
-	return r;
+	if (r < 0)
+		pending_drop(request.cookie);
+	return r < 0 ? way_error(r) : 0;
+}
+
+/* It begins at once, as the program expects, and the node sees to it that it ends well. */
+static int begin_early(const struct attempt *at)
+{
+	struct addr local;
+	int r = port_bind(atomic_load(&at->agent->cursor), at->fd, &local);
+
+	if (r < 0)
+		return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
+	r = announce(at);
+	if (r < 0)
+		return r;
+	return begin(at, &at->member.external, at->target.port);
 }
 
 /*
@@ -169,7 +156,8 @@ static int leave_in_background(const struct attempt *at, int flags, int how)
 
 	if (fcntl(at->fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	r = in_background(at);
+	way_clear(at->fd);
+	r = begin_early(at);
 	(void)fcntl(at->fd, F_SETFL, flags);
 	return r == -EINPROGRESS ? how : r;
 }
@@ -191,34 +179,6 @@ static bool handlers_restart(void)
 	return true;
 }
 
-/* Ask for the hole and wait for it; 0: connect to @ret_to. */
-static int punch(const struct attempt *at, uint64_t deadline, enum agent_wait wait, bool restart,
-		 struct addr *ret_to)
-{
-	struct local_request request = {
-		.op = LOCAL_PUNCH, .target = at->target, .local = at->local};
-	struct agent_answer answer;
-	struct agent_talk talk;
-	int r = agent_open(at->agent, &talk);
-
-	if (r < 0)
-		return from_agent(r);
-	r = agent_send(&talk, &request, -1);
-	if (r == 0) {
-		do
-			r = agent_receive(&talk, deadline, wait, &answer);
-		while (r == -EINTR && restart && handlers_restart());
-	}
-	agent_close(&talk);
-	if (r < 0)
-		return from_agent(r);
-	agent_drop_fds(&answer);
-	r = from_reply(&answer.reply);
-	if (r == 0)
-		*ret_to = answer.reply.addr;
-	return r;
-}
-
 static uint64_t send_timeout(int fd)
 {
 	struct timeval tv = {0};
@@ -228,43 +188,89 @@ static uint64_t send_timeout(int fd)
 	return (uint64_t)tv.tv_sec * NS_PER_S + (uint64_t)tv.tv_usec * NS_PER_US;
 }
 
-/* The socket is blocking. */
+/*
+ * Put the connection that the node has made in the place of the program's socket,
+ * with that one's options. Who has polled the socket before it connected polls
+ * another one now; hardly any program does (it would see POLLHUP all the time).
+ */
+static int take(const struct attempt *at, int flags, int real)
+{
+	int fd_flags = fcntl(at->fd, F_GETFD);
+	int r = 0;
+
+	if (fd_flags < 0 || fcntl(real, F_SETFL, flags) < 0)
+		r = -errno;
+	if (r == 0)
+		options_copy(at->fd, real);
+	while (r == 0 && dup3(real, at->fd, fd_flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
+		if (errno != EINTR && errno != EBUSY)
+			r = -errno;
+	(void)close(real);
+	return r;
+}
+
+static int ask(const struct attempt *at, uint64_t deadline, enum agent_wait wait,
+	       bool (*restart)(void), struct way *ret_way)
+{
+	return way_ask(at->agent, at->fd, sockopt_cookie(at->fd), &at->target, deadline, wait,
+		       restart, ret_way);
+}
+
+/* The socket is blocking: one way after the other, until one leads there or none is left. */
 static int in_foreground(const struct attempt *at, int flags)
 {
 	uint64_t limit = send_timeout(at->fd);
 	bool limited = limit && limit < DEADLINE_NS;
 	uint64_t deadline = clock_now() + (limited ? limit : DEADLINE_NS);
-	struct addr to;
-	int r;
+	bool tried = at->member.flags & TABLE_EARLY;
+	int r = tried ? begin_early(at) : -ECONNREFUSED;
 
-	/* With SO_SNDTIMEO the kernel does not restart connect() either. */
-	r = punch(at, deadline, AGENT_INTERRUPTIBLE, !limit, &to);
-	if (r == -EINTR)
-		return leave_in_background(at, flags, -EINTR);
-	if (limited && r == -ETIMEDOUT && clock_now() >= deadline)
-		return leave_in_background(at, flags, -EINPROGRESS);
-	return r < 0 ? r : connect_to(at, &to, to.port);
+	for (; way_again(r) && is_unconnected_tcp(at->fd, at->family); tried = true) {
+		struct way way;
+
+		/* With SO_SNDTIMEO the kernel does not restart connect() either. */
+		r = ask(at, deadline, AGENT_INTERRUPTIBLE, limit ? NULL : handlers_restart, &way);
+		if (r == -EINTR)
+			return leave_in_background(at, flags, -EINTR);
+		if (limited && r == -ETIMEDOUT && clock_now() >= deadline)
+			return leave_in_background(at, flags, -EINPROGRESS);
+		if (r < 0)
+			return r;
+		if (way.fd >= 0)
+			return take(at, flags, way.fd);
+		if (tried)
+			way_clear(at->fd);
+		r = begin(at, &way.to, way.to.port);
+	}
+	return r;
+}
+
+/* It must not be held for long: only where nothing can begin before the node has been asked. */
+static int held(const struct attempt *at, int flags)
+{
+	struct way way;
+	int r = ask(at, clock_now() + PATIENCE_NS, AGENT_STEADY, NULL, &way);
+
+	if (r < 0)
+		return r;
+	if (way.fd >= 0)
+		return take(at, flags, way.fd);
+	return begin(at, &way.to, way.to.port);
 }
 
 static int connect_member(struct attempt *at)
 {
 	int flags = fcntl(at->fd, F_GETFL);
-	struct addr to;
-	int r;
 
 	if (flags < 0)
 		return -errno;
 	if (at->member.flags & TABLE_SELF)
 		return connect_to(at, &at->member.inside, at->target.port);
-	r = port_bind(atomic_load(&at->agent->cursor), at->fd, &at->local);
-	if (r < 0)
-		return r == -EADDRINUSE ? -EADDRNOTAVAIL : r;
 	if (!(flags & O_NONBLOCK))
 		return in_foreground(at, flags);
-	if (!(at->member.flags & TABLE_WAIT))
-		return in_background(at);
-	r = punch(at, clock_now() + PATIENCE_NS, AGENT_STEADY, false, &to);
-	return r < 0 ? r : connect_to(at, &to, to.port);
+	if (at->member.flags & TABLE_EARLY)
+		return begin_early(at);
+	return held(at, flags);
 }
 
 HOOK int connect(int fd, __CONST_SOCKADDR_ARG sa, socklen_t len)

@@ -84,19 +84,32 @@ static void reset_priority(int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &(int){0}, sizeof(int));
 }
 
+static void copy_option(int from, int to, int level, int name, socklen_t size)
+{
+	union value theirs, ours;
+
+	if (get(from, level, name, &theirs, size) && get(to, level, name, &ours, size) &&
+	    memcmp(&theirs, &ours, size) != 0)
+		(void)setsockopt(to, level, name, &theirs, size);
+}
+
+static void copy_options(int from, int to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		copy_option(from, to, options[i].level, options[i].name, options[i].size);
+	inherit_buffer(from, to, SO_RCVBUF, RCVBUF_LOCK);
+	inherit_buffer(from, to, SO_SNDBUF, SNDBUF_LOCK);
+}
+
 void options_inherit(int listener, int fd)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		int level = options[i].level;
-		int name = options[i].name;
-		socklen_t size = options[i].size;
-		union value theirs, ours;
-
-		if (get(listener, level, name, &theirs, size) &&
-		    get(fd, level, name, &ours, size) && memcmp(&theirs, &ours, size) != 0)
-			(void)setsockopt(fd, level, name, &theirs, size);
-	}
+	copy_options(listener, fd);
 	reset_priority(fd);
-	inherit_buffer(listener, fd, SO_RCVBUF, RCVBUF_LOCK);
-	inherit_buffer(listener, fd, SO_SNDBUF, SNDBUF_LOCK);
+}
+
+void options_copy(int from, int to)
+{
+	copy_options(from, to);
+	/* After IP_TOS, which changes the priority. */
+	copy_option(from, to, SOL_SOCKET, SO_PRIORITY, sizeof(int));
 }

@@ -57,7 +57,7 @@ int sockopt_explain(int fd, int error)
 	return answer.reply.error;
 }
 
-/* ECONNRESET is what the node's shutdown() of a socket in SYN_SENT leaves. */
+/* ECONNRESET is what the node leaves when it abandons a socket that was connecting. */
 static void correct(int fd, int *error)
 {
 	uint64_t cookie = sockopt_cookie(fd);

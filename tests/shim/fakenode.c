@@ -147,6 +147,18 @@ bool fakenode_is_idle(const struct fakenode *node)
 	return poll(&p, 1, 0) == 0;
 }
 
+struct addr call_check_socket(const struct call *call)
+{
+	cr_assert_geq(call->fd, 0, "no descriptor");
+	cr_assert_eq(call->request.cookie, net_cookie(call->fd));
+	return net_name(call->fd);
+}
+
+uint16_t call_bind(const struct call *call)
+{
+	return net_bind(call->fd).port;
+}
+
 void call_answer_raw(struct call *call, const void *bytes, size_t len, const int *fds, size_t n)
 {
 	union {
@@ -169,7 +181,7 @@ void call_answer_raw(struct call *call, const void *bytes, size_t len, const int
 		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
 	}
 	cr_assert_eq(sendmsg(call->conn, &msg, MSG_NOSIGNAL), (ssize_t)len);
-	(void)close(call->conn);
+	call_hang_up(call);
 }
 
 void call_answer(struct call *call, int error, const struct addr *to, int fd)

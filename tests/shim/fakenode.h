@@ -62,8 +62,12 @@ struct call fakenode_next(const struct fakenode *node, enum local_op op);
 /** fakenode_is_idle() - no call is waiting to be taken. */
 bool fakenode_is_idle(const struct fakenode *node);
 
+/** call_check_socket() - a descriptor came, and the cookie is its own. Return: its own name. */
+struct addr call_check_socket(const struct call *call);
+/** call_bind() - bind it as a node does, to a port of loopback. Return: which. */
+uint16_t call_bind(const struct call *call);
 /**
- * call_answer() - reply and hang up
+ * call_answer() - reply, hang up and close the descriptor
  * @error: positive errno or 0
  * @to: the reply's address; NULL for none
  * @fd: goes with it, and is closed here; -1 for none

@@ -16,12 +16,16 @@ static void bind_host(int fd, uint32_t host)
 {
 	struct addr local = addr_v4(host, 0);
 	struct sockaddr_storage ss;
-	int len = addr_to_sockaddr(&local, AF_INET, &ss);
+	int family = 0, len;
+
+	cr_assert_eq(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &(socklen_t){sizeof(family)}),
+		     0);
+	len = addr_to_sockaddr(&local, family, &ss);
 
 	cr_assert_eq(bind(fd, (struct sockaddr *)&ss, (socklen_t)len), 0);
 }
 
-static struct addr name_of(int fd)
+struct addr net_name(int fd)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -32,6 +36,12 @@ static struct addr name_of(int fd)
 	return name;
 }
 
+struct addr net_bind(int fd)
+{
+	bind_host(fd, INADDR_LOOPBACK);
+	return net_name(fd);
+}
+
 static int listen_with(int backlog, struct addr *ret_addr)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -39,7 +49,7 @@ static int listen_with(int backlog, struct addr *ret_addr)
 	cr_assert_geq(fd, 0);
 	bind_host(fd, INADDR_LOOPBACK);
 	cr_assert_eq(listen(fd, backlog), 0);
-	*ret_addr = name_of(fd);
+	*ret_addr = net_name(fd);
 	return fd;
 }
 

@@ -28,6 +28,10 @@ int net_connect(const char *from_host, const struct addr *to);
 void net_pair(int family, int ret_fds[2]);
 /** net_silent() - an address of 127.0.0.1 that answers a SYN with nothing. */
 struct addr net_silent(void);
+/** net_name() - what the socket is bound to. */
+struct addr net_name(int fd);
+/** net_bind() - bind a socket of either family to a port of 127.0.0.1. Return: which. */
+struct addr net_bind(int fd);
 /** net_cookie() - SO_COOKIE. */
 uint64_t net_cookie(int fd);
 

@@ -346,6 +346,14 @@ static void do_read(char **words)
 	probe_answer("%s", n ? buf : "eof");
 }
 
+/* say TEXT: send it on the socket */
+static void do_say(char **words)
+{
+	ssize_t n = send(sock, words[1], strlen(words[1]), MSG_NOSIGNAL);
+
+	probe_answer("%s", n < 0 ? strerrorname_np(errno) : "0");
+}
+
 union value {
 	int number;
 	struct linger linger;
@@ -410,6 +418,21 @@ static void do_options(char **words)
 	probe_answer("failed:%s", failed);
 }
 
+/* values: of all these options, on the socket */
+static void do_values(char **words)
+{
+	char text[480] = "";
+	size_t len = 0;
+
+	(void)words;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		union value v = see(sock, options[i].level, options[i].option);
+
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%d ", v.number);
+	}
+	probe_answer("%s", text);
+}
+
 /* compare: accept two connections and name the options in which they differ */
 static void do_compare(char **words)
 {
@@ -432,7 +455,7 @@ static void do_compare(char **words)
 	probe_answer("differ:%s", differ);
 }
 
-/* number OPTION socket|accepted: the value of an option */
+/* number nonblock|cloexec|OPTION socket|accepted: the value of an option */
 static void do_number(char **words)
 {
 	static const struct {
@@ -447,6 +470,8 @@ static void do_number(char **words)
 
 	if (strcmp(words[1], "nonblock") == 0)
 		probe_answer("%d", fcntl(fd, F_GETFL) & O_NONBLOCK ? 1 : 0);
+	if (strcmp(words[1], "cloexec") == 0)
+		probe_answer("%d", fcntl(fd, F_GETFD) & FD_CLOEXEC ? 1 : 0);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(words[1], names[i].name) == 0)
 			probe_answer("%d", see(fd, names[i].level, names[i].option).number);
@@ -517,37 +542,18 @@ static const struct {
 	const char *name;
 	void (*run)(char **words);
 } commands[] = {
-	{"socket", do_socket},
-	{"connect", do_connect},
-	{"slept", do_slept},
-	{"thread", do_thread},
-	{"cancel", do_cancel},
-	{"threads", do_threads},
-	{"fork", do_fork},
-	{"fds", do_fds},
-	{"room", do_room},
-	{"repeat", do_repeat},
-	{"bind", do_bind},
-	{"listen", do_listen},
-	{"name", do_name},
-	{"accept", do_accept},
-	{"accept-short", do_accept_short},
-	{"read", do_read},
-	{"options", do_options},
-	{"compare", do_compare},
-	{"number", do_number},
-	{"cookie", do_cookie},
-	{"so_error", do_so_error},
-	{"epoll", do_epoll},
-	{"sndtimeo", do_sndtimeo},
-	{"handle", do_handle},
-	{"resolve", probe_resolve},
-	{"host", probe_host},
-	{"host_r", probe_host_r},
-	{"open", probe_open},
-	{"members", probe_members},
-	{"member", probe_member},
-	{"reach", probe_reach},
+	{"socket", do_socket},	    {"connect", do_connect},   {"slept", do_slept},
+	{"thread", do_thread},	    {"cancel", do_cancel},     {"threads", do_threads},
+	{"fork", do_fork},	    {"fds", do_fds},	       {"room", do_room},
+	{"repeat", do_repeat},	    {"bind", do_bind},	       {"listen", do_listen},
+	{"name", do_name},	    {"accept", do_accept},     {"accept-short", do_accept_short},
+	{"read", do_read},	    {"say", do_say},	       {"options", do_options},
+	{"values", do_values},	    {"compare", do_compare},   {"number", do_number},
+	{"cookie", do_cookie},	    {"so_error", do_so_error}, {"epoll", do_epoll},
+	{"sndtimeo", do_sndtimeo},  {"handle", do_handle},     {"resolve", probe_resolve},
+	{"host", probe_host},	    {"host_r", probe_host_r},  {"open", probe_open},
+	{"members", probe_members}, {"member", probe_member},  {"reach", probe_reach},
+	{"serve", probe_serve},	    {"take", probe_take},
 };
 
 static void obey(char *line)

@@ -22,5 +22,7 @@ void probe_open(char **words);
 void probe_members(char **words);
 void probe_member(char **words);
 void probe_reach(char **words);
+void probe_serve(char **words);
+void probe_take(char **words);
 
 #endif

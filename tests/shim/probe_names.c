@@ -155,8 +155,48 @@ void probe_reach(char **words)
 
 	if (fd < 0)
 		answer_boxer(fd);
+	else if (!(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+		probe_answer("not close-on-exec");
 	else
-		probe_answer("%s", fcntl(fd, F_GETFD) & FD_CLOEXEC ? "0" : "not close-on-exec");
+		probe_answer("%s", fcntl(fd, F_GETFL) & O_NONBLOCK ? "does not block" : "0");
 	if (fd >= 0)
 		(void)close(fd);
+}
+
+static int served = -1;
+
+/* serve: boxer_listen(); the address it listens on */
+void probe_serve(char **words)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	char buf[ADDR_TEXT_MAX];
+
+	(void)words;
+	served = boxer_listen(boxer, 0, 16);
+	if (served < 0)
+		answer_boxer(served);
+	else if (getsockname(served, (struct sockaddr *)&ss, &len) < 0)
+		answer_boxer(-errno);
+	else
+		probe_answer("%s", probe_format(&ss, len, buf));
+}
+
+/* take: boxer_accept(); the peer, and what it has to say */
+void probe_take(char **words)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	char buf[ADDR_TEXT_MAX], text[32] = "";
+	int fd = boxer_accept(boxer, served, (struct sockaddr *)&ss, &len);
+
+	(void)words;
+	if (fd < 0) {
+		answer_boxer(fd);
+		return;
+	}
+	(void)!read(fd, text, sizeof(text) - 1);
+	probe_answer("%s '%s'%s", probe_format(&ss, len, buf), text,
+		     fcntl(fd, F_GETFD) & FD_CLOEXEC ? "" : " not close-on-exec");
+	(void)close(fd);
 }

@@ -54,7 +54,7 @@ static void give_up(struct call *call)
 Test(background, starts_at_once_and_hands_the_node_a_copy)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 	struct addr wanted = addr_v4(LOCAL_OVERLAY_NET + 8, silent.port);
 	struct call call;
@@ -64,8 +64,7 @@ Test(background, starts_at_once_and_hands_the_node_a_copy)
 	cr_expect_str_eq(guest_ask(&guest, "slept"), "0");
 	call = fakenode_next(&node, LOCAL_CONNECTING);
 	cr_expect(addr_equal(&call.request.target, &wanted));
-	cr_expect_geq(call.request.local.port, CURSOR_PORT_FIRST);
-	cr_expect_eq(call.request.cookie, net_cookie(call.fd));
+	cr_expect_geq(call_check_socket(&call).port, CURSOR_PORT_FIRST);
 	cr_expect_eq(call.request.cookie, strtoull(guest_ask(&guest, "cookie"), NULL, 10));
 	cr_expect_eq(tcp_state(call.fd), TCP_SYN_SENT);
 }
@@ -73,7 +72,7 @@ Test(background, starts_at_once_and_hands_the_node_a_copy)
 Test(background, a_v6_socket_starts_at_once_too)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 	struct call call;
 
@@ -86,7 +85,7 @@ Test(background, a_v6_socket_starts_at_once_too)
 Test(background, failure_wakes_epoll_and_SO_ERROR_tells_the_nodes_reason)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 	struct call call, result;
 
@@ -107,7 +106,7 @@ Test(background, failure_wakes_epoll_and_SO_ERROR_tells_the_nodes_reason)
 Test(background, a_second_connect_tells_the_nodes_reason)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 	struct call call, result;
 
@@ -128,7 +127,7 @@ Test(background, a_second_connect_tells_the_nodes_reason)
 Test(background, a_second_connect_while_it_is_under_way_is_the_kernels)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 	struct call call;
 
@@ -142,7 +141,7 @@ Test(background, a_second_connect_while_it_is_under_way_is_the_kernels)
 Test(background, success_is_the_kernels_and_asks_nothing)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr there;
 	int listener = net_listener(&there);
 	struct call call;
@@ -169,7 +168,7 @@ Test(background, success_is_the_kernels_and_asks_nothing)
 Test(background, what_the_node_knows_nothing_of_stays_as_the_kernel_has_it)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 	struct call call, result;
 
@@ -186,7 +185,7 @@ Test(background, what_the_node_knows_nothing_of_stays_as_the_kernel_has_it)
 Test(background, a_refusal_by_the_network_is_the_kernels)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr closed;
 	struct call call;
 
@@ -202,7 +201,7 @@ Test(background, a_refusal_by_the_network_is_the_kernels)
 Test(background, without_a_node_it_fails_at_once)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 
 	fakenode_kill(&node);
@@ -213,7 +212,7 @@ Test(background, without_a_node_it_fails_at_once)
 Test(background, a_node_that_takes_no_calls_is_not_waited_for)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, 0);
+	struct guest guest = start(&node, TABLE_EARLY);
 	struct addr silent = net_silent();
 	int refused = 0;
 
@@ -233,7 +232,7 @@ Test(background, a_node_that_takes_no_calls_is_not_waited_for)
 Test(background, asks_first_where_an_early_SYN_would_be_refused)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, TABLE_WAIT);
+	struct guest guest = start(&node, 0);
 	struct addr there;
 	int listener = net_listener(&there);
 	struct call call;
@@ -251,7 +250,7 @@ Test(background, asks_first_where_an_early_SYN_would_be_refused)
 Test(background, does_not_wait_for_ever_where_it_must_ask_first)
 {
 	struct fakenode node;
-	struct guest guest = start(&node, TABLE_WAIT);
+	struct guest guest = start(&node, 0);
 	struct call call;
 
 	guest_tell(&guest, "connect " PEER " 80");

@@ -47,11 +47,24 @@ Test(files, libboxer_exports_its_header_and_nothing_else)
 	char symbols[4096];
 
 	run(EXPORTS(LIBBOXER_PATH), symbols, sizeof(symbols));
-	cr_expect_str_eq(symbols, "boxer_close\n"
+	cr_expect_str_eq(symbols, "boxer_accept\n"
+				  "boxer_barrier\n"
+				  "boxer_close\n"
 				  "boxer_connect\n"
+				  "boxer_connect_id\n"
+				  "boxer_id\n"
+				  "boxer_join\n"
+				  "boxer_listen\n"
 				  "boxer_members\n"
+				  "boxer_next\n"
 				  "boxer_open\n"
-				  "boxer_resolve\n");
+				  "boxer_open_id\n"
+				  "boxer_reason\n"
+				  "boxer_resolve\n"
+				  "boxer_status\n"
+				  "boxer_unwatch\n"
+				  "boxer_watch\n"
+				  "boxer_watch_fd\n");
 }
 
 Test(files, both_need_libc_only)
