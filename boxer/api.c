@@ -9,7 +9,12 @@
 #include "boxer/handoff.h"
 #include "boxer/local.h"
 #include "boxer/node.h"
+#include "boxer/ports.h"
+#include "boxer/request.h"
 #include "boxer/sock.h"
+#include "boxer/status.h"
+#include "boxer/strategy.h"
+#include "boxer/watch.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,24 +26,38 @@ struct client {
 	TAILQ_ENTRY(client) link;
 	struct api *api;
 	struct ev_io io;
-	struct dial *dial; /* what it waits for */
+	/* What it waits for: one of these, or none. */
+	struct dial *dial;
+	struct watch *watch;
+	struct waiter *waiter;
 };
 
 struct api {
 	struct node *node;
 	struct acceptor acceptor;
 	TAILQ_HEAD(, client) clients;
-	size_t n_clients, n_dialling;
-	int table_fd, cursor_fd;
+	size_t n_clients, n_waiting, n_dialling;
+	struct watches *watches;
+	int table_fd;
 	struct table *table;
 };
 
+static bool is_waiting(const struct client *c)
+{
+	return c->dial || c->watch || c->waiter;
+}
+
 static void client_free(struct client *c)
 {
+	if (is_waiting(c))
+		c->api->n_waiting--;
 	if (c->dial) {
 		dial_cancel(c->dial);
 		c->api->n_dialling--;
 	}
+	if (c->waiter)
+		waiter_leave(c->waiter);
+	watch_free(c->watch);
 	ev_io_stop(c->api->node->loop, &c->io);
 	(void)close(c->io.fd);
 	TAILQ_REMOVE(&c->api->clients, c, link);
@@ -60,28 +79,49 @@ static void answer(const struct client *c, enum reason reason, int error, const 
 	(void)sock_send_fds(c->io.fd, &reply, sizeof(reply), fds, n_fds);
 }
 
-static void on_dialled(void *arg, enum reason reason, const struct addr *target)
+static void refuse(const struct client *c, enum reason reason)
+{
+	answer(c, reason, reason_errno(reason), NULL, NULL, 0);
+}
+
+static void on_dialled(void *arg, enum reason reason, const struct addr *target, int fd)
 {
 	struct client *c = arg;
 
 	c->dial = NULL;
 	c->api->n_dialling--;
-	answer(c, reason, reason_errno(reason), target, NULL, 0);
+	c->api->n_waiting--;
+	answer(c, reason, reason_errno(reason), target, &fd, fd < 0 ? 0 : 1);
+	if (fd >= 0)
+		(void)close(fd);
 	client_free(c);
 }
 
-/* Return: false when the client is done with. */
-static bool punch(struct client *c, const struct local_request *request)
+/* Return: false when the client is done with. @fd is taken over. */
+static bool punch(struct client *c, const struct local_request *request, int fd)
 {
+	struct dials *dials = c->api->node->dials;
+	int error = dial_result(dials, request->cookie);
+
+	/* The last way has failed, and the program has only just heard of it. */
+	if (error != 0) {
+		if (fd >= 0)
+			(void)close(fd);
+		answer(c, REASON_NONE, error, NULL, NULL, 0);
+		return false;
+	}
 	/* Those who wait hold descriptors; short requests must always get through. */
-	if (c->api->n_dialling < API_DIALLING_MAX)
-		c->dial = dial_wait(c->api->node->dials, &request->target, &request->local,
-				    on_dialled, c);
-	if (c->dial)
-		c->api->n_dialling++;
-	else
-		answer(c, REASON_LOCAL, reason_errno(REASON_LOCAL), NULL, NULL, 0);
-	return c->dial != NULL;
+	if (fd >= 0 && c->api->n_dialling < API_DIALLING_MAX)
+		c->dial = dial_ask(dials, &request->target, fd, request->cookie, on_dialled, c);
+	else if (fd >= 0)
+		(void)close(fd);
+	if (!c->dial) {
+		refuse(c, REASON_LOCAL);
+		return false;
+	}
+	c->api->n_dialling++;
+	c->api->n_waiting++;
+	return true;
 }
 
 static void fetch(const struct client *c, const struct local_request *request)
@@ -91,6 +131,59 @@ static void fetch(const struct client *c, const struct local_request *request)
 					     request->local.port, &remote);
 
 	answer(c, REASON_NONE, fd < 0 ? -fd : 0, &remote, &fd, fd < 0 ? 0 : 1);
+}
+
+static void on_watch_ended(void *arg)
+{
+	client_free(arg);
+}
+
+/* Return: false when the client is done with. */
+static bool watch(struct client *c)
+{
+	c->watch = watch_new(c->api->watches, c->io.fd, on_watch_ended, c);
+	if (!c->watch) {
+		refuse(c, REASON_LOCAL);
+		return false;
+	}
+	c->api->n_waiting++;
+	answer(c, REASON_NONE, 0, NULL, NULL, 0);
+	return true;
+}
+
+static void on_barrier(void *arg, enum reason reason)
+{
+	struct client *c = arg;
+
+	c->waiter = NULL;
+	c->api->n_waiting--;
+	refuse(c, reason);
+	client_free(c);
+}
+
+/* Return: false when the client is done with. */
+static bool come_to_barrier(struct client *c, const struct local_request *request)
+{
+	struct node *node = c->api->node;
+
+	if (!frame_name_valid(request->name) || !request->count || request->count > MEMBERS_MAX) {
+		answer(c, REASON_PROTOCOL, EINVAL, NULL, NULL, 0);
+		return false;
+	}
+	c->waiter = waiter_come(node->waiters, request->name, request->count, on_barrier, c);
+	if (!c->waiter) {
+		refuse(c, waiters_reason(node->waiters));
+		return false;
+	}
+	c->api->n_waiting++;
+	return true;
+}
+
+static void send_status(const struct client *c)
+{
+	cleanup_close int fd = status_page(c->api->node);
+
+	answer(c, REASON_NONE, fd < 0 ? -fd : 0, NULL, &fd, fd < 0 ? 0 : 1);
 }
 
 static void send_environment(const struct client *c)
@@ -111,7 +204,7 @@ static void send_environment(const struct client *c)
 static bool serve(struct client *c, const struct local_request *request, int fd)
 {
 	struct node *node = c->api->node;
-	const int pages[2] = {c->api->table_fd, c->api->cursor_fd};
+	const int pages[2] = {c->api->table_fd, ports_cursor_fd(node->ports)};
 	cleanup_close int passed = fd;
 	int error;
 
@@ -120,11 +213,11 @@ static bool serve(struct client *c, const struct local_request *request, int fd)
 		answer(c, REASON_NONE, 0, NULL, pages, ARRAY_SIZE(pages));
 		return false;
 	case LOCAL_PUNCH:
-		return punch(c, request);
+		return punch(c, request, take_fd(&passed));
 	case LOCAL_CONNECTING:
 		if (passed >= 0)
-			dial_follow(node->dials, &request->target, &request->local,
-				    take_fd(&passed), request->cookie);
+			dial_follow(node->dials, &request->target, take_fd(&passed),
+				    request->cookie);
 		return false;
 	case LOCAL_RESULT:
 		error = dial_result(node->dials, request->cookie);
@@ -136,60 +229,48 @@ static bool serve(struct client *c, const struct local_request *request, int fd)
 	case LOCAL_ENV:
 		send_environment(c);
 		return false;
+	case LOCAL_WATCH:
+		return watch(c);
+	case LOCAL_STATUS:
+		send_status(c);
+		return false;
+	case LOCAL_BARRIER:
+		return come_to_barrier(c, request);
 	}
-	answer(c, REASON_PROTOCOL, EPROTO, NULL, NULL, 0);
 	return false;
 }
 
-static int passed_fd(struct msghdr *msg)
+/* We are out of descriptors. Who connects already asks later why that failed. */
+static void answer_lost_descriptor(const struct client *c, const struct local_request *request)
 {
-	int fd = -1;
-
-	for (struct cmsghdr *m = CMSG_FIRSTHDR(msg); m; m = CMSG_NXTHDR(msg, m)) {
-		if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
-			continue;
-		/* There is room for one descriptor only; more make the message MSG_CTRUNC. */
-		(void)memcpy(&fd, CMSG_DATA(m), sizeof(fd));
-	}
-	return fd;
+	if (request->op == LOCAL_CONNECTING)
+		dial_note_failure(c->api->node->dials, request->cookie, REASON_LOCAL);
+	else
+		refuse(c, REASON_LOCAL);
 }
 
 static void on_request(struct ev_loop *loop, struct ev_io *w, int revents)
 {
 	struct client *c = w->data;
 	struct local_request request;
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		/* CMSG_SPACE would have room for two: alignment. */
-		.msg_controllen = CMSG_LEN(sizeof(int)),
-	};
-	ssize_t n = recvmsg(w->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	int fd;
+	int fd = -1;
+	int r = request_receive(w->fd, &request, &fd);
 
 	(void)loop;
 	(void)revents;
-	if (n < 0 && errno == EAGAIN)
+	if (r == -EAGAIN)
 		return;
-	fd = n > 0 ? passed_fd(&msg) : -1;
-	/* A second message while a dial is under way is no part of the protocol. */
-	if (n != sizeof(request) || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || c->dial ||
-	    request.version != LOCAL_VERSION) {
-		/* Out of descriptors: the program's SYN is on its way and nobody will answer. */
-		if (n == sizeof(request) && request.op == LOCAL_CONNECTING)
-			dial_note_failure(c->api->node->dials, request.cookie, REASON_LOCAL);
+	/* A second message of one who waits is no part of the protocol. */
+	if (r == 0 && is_waiting(c)) {
+		r = -EPROTO;
 		if (fd >= 0)
 			(void)close(fd);
-		client_free(c);
-		return;
 	}
-	if (!serve(c, &request, fd))
+	if (r == -EMFILE)
+		answer_lost_descriptor(c, &request);
+	if (r == -EOPNOTSUPP)
+		answer(c, REASON_PROTOCOL, EPROTO, NULL, NULL, 0);
+	if (r < 0 || !serve(c, &request, fd))
 		client_free(c);
 }
 
@@ -198,7 +279,7 @@ static struct client *longest_silent(const struct api *api)
 	struct client *c;
 
 	TAILQ_FOREACH(c, &api->clients, link)
-		if (!c->dial)
+		if (!is_waiting(c))
 			return c;
 	return NULL;
 }
@@ -209,7 +290,7 @@ static void on_accepted(void *arg, int fd, const struct addr *from)
 	struct client *c;
 
 	(void)from;
-	if (api->n_clients - api->n_dialling >= API_CLIENTS_MAX)
+	if (api->n_clients - api->n_waiting >= API_CLIENTS_MAX)
 		client_free(longest_silent(api));
 	c = sock_peer_is_us(fd) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
@@ -244,33 +325,50 @@ static void *shared_page(const char *name, size_t size, int *ret_fd)
 	return page;
 }
 
-static int make_pages(struct api *api)
+static int make_page(struct api *api)
 {
-	struct cursor *cursor;
-
 	api->table = shared_page("boxer-members", sizeof(*api->table), &api->table_fd);
-	cursor = shared_page("boxer-cursor", sizeof(*cursor), &api->cursor_fd);
-	if (!api->table || !cursor)
+	if (!api->table)
 		return -ENOMEM;
 	/* Programs may only read the table; our own mapping stays writable. */
 	if (fcntl(api->table_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) <
 	    0)
 		return -errno;
-	/*
-	 * A node that starts again should not begin where the last one did; and two
-	 * behind one NAT must not use the same port towards the same peer, for the
-	 * NAT can't keep it for both: the golden ratio keeps all ids apart.
-	 */
-	atomic_store(&cursor->next, (uint32_t)(clock_now() / NS_PER_MS) +
-					    api->node->id * (CURSOR_PORT_COUNT * 618 / 1000));
-	(void)munmap(cursor, sizeof(*cursor));
 	api_show_members(api);
 	return 0;
 }
 
+void api_member_put(struct api *api, const struct frame_member *member, bool is_new)
+{
+	watches_put(api->watches, member, is_new);
+}
+
+void api_member_gone(struct api *api, const struct frame_member *member, enum reason reason)
+{
+	watches_gone(api->watches, member, reason);
+}
+
+/* May a program's SYN leave before the node is asked? */
+static uint32_t flags_of(void *arg, const struct frame_member *m)
+{
+	const struct node *node = arg;
+	bool same = addr_same_host(&m->external, &node->external);
+
+	if (m->id == node->id)
+		return TABLE_SELF;
+	if (profile_is_public(&m->profile))
+		return node->options->strategies & STRATEGY_BIT(STRATEGY_DIRECT) ? TABLE_EARLY : 0;
+	if (same || !ports_are_kept(node->ports) || m->profile.ports != PROFILE_PORTS_KEPT ||
+	    members_share_address(&node->members, m) ||
+	    !(node->options->strategies & STRATEGY_BIT(STRATEGY_SIMULTANEOUS)) ||
+	    history_failed_recently(&node->history, m->id, "simultaneous", clock_now()))
+		return 0;
+	return strategy_may_begin_early(&node->profile, &m->profile) ? TABLE_EARLY : 0;
+}
+
 void api_show_members(struct api *api)
 {
-	members_write_page(&api->node->members, api->node->id, api->table);
+	members_write_page(&api->node->members, flags_of, api->node, api->table);
 }
 
 int api_new(struct node *node, struct api **ret_api)
@@ -283,10 +381,10 @@ int api_new(struct node *node, struct api **ret_api)
 		return -ENOMEM;
 	api->node = node;
 	api->table_fd = -1;
-	api->cursor_fd = -1;
 	TAILQ_INIT(&api->clients);
 	(void)snprintf(name, sizeof(name), LOCAL_NAME_FMT, node->id);
-	r = make_pages(api);
+	api->watches = watches_new(node->loop, &node->members, node->id);
+	r = api->watches ? make_page(api) : -ENOMEM;
 	if (r == 0)
 		r = sock_listen_local(name);
 	if (r < 0) {
@@ -304,12 +402,11 @@ void api_free(struct api *api)
 		return;
 	while (!TAILQ_EMPTY(&api->clients))
 		client_free(TAILQ_FIRST(&api->clients));
+	watches_free(api->watches);
 	acceptor_stop(&api->acceptor);
 	if (api->table)
 		(void)munmap(api->table, sizeof(*api->table));
 	if (api->table_fd >= 0)
 		(void)close(api->table_fd);
-	if (api->cursor_fd >= 0)
-		(void)close(api->cursor_fd);
 	free(api);
 }

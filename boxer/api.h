@@ -6,10 +6,14 @@
 #ifndef BOXER_API_H
 #define BOXER_API_H
 
+#include "boxer/frame.h"
+#include "boxer/reason.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 #define API_DIALLING_MAX 256 /* programs that wait in connect() at once */
-#define API_CLIENTS_MAX	 256 /* connections at once; the longest silent gives way */
+#define API_CLIENTS_MAX	 256 /* connections that have asked nothing; the oldest gives way */
 
 struct api;
 struct node;
@@ -18,6 +22,10 @@ struct node;
 int api_new(struct node *node, struct api **ret_api);
 /** api_free() - NULL is legal. */
 void api_free(struct api *api);
+/** api_member_put() - tell who watches: @member is there, @is_new or with another record. */
+void api_member_put(struct api *api, const struct frame_member *member, bool is_new);
+/** api_member_gone() - tell who watches: @member is no longer in the table. */
+void api_member_gone(struct api *api, const struct frame_member *member, enum reason reason);
 /** api_show_members() - bring the shared page up to date. */
 void api_show_members(struct api *api);
 
