@@ -20,6 +20,7 @@ at=$root$prefix
 
 for f in bin/boxlab bin/boxer bin/boxerd share/man/man1/boxlab.1 share/man/man1/boxer.1 \
 	share/man/man1/boxerd.1 include/boxer/boxer.h share/boxer/scenarios/quickstart.yaml \
+	share/boxer/wireshark/boxer.lua \
 	libexec/boxer/natprobe; do
 	[ -e "$at/$f" ] || fail "$f is not installed"
 done
@@ -48,6 +49,19 @@ read -ra flags < <(pkg-config --cflags --libs boxer)
 libdir=$(find "$root" -name libboxer.so -printf '%h\n')
 env -u BOXER_ID LD_LIBRARY_PATH="$libdir" "$stage/member" ||
 	fail "libboxer does not say that there is no node"
+
+# The examples of the manual are C, and C++ as well.
+for example in greet follow; do
+	"${CC:-cc}" -Wall -Wextra -Werror -o "$stage/$example" \
+		"$source/docs/examples/$example.c" "${flags[@]}"
+	if command -v c++ >/dev/null; then
+		c++ -x c++ -Wall -Wextra -Wpedantic -Werror -o "$stage/$example" \
+			"$source/docs/examples/$example.c" -x none "${flags[@]}"
+	fi
+done
+env -u BOXER_ID LD_LIBRARY_PATH="$libdir" "$stage/follow" 2>"$stage/log" &&
+	fail "follow does not say that there is no node"
+grep -q "usage: boxer exec -- follow" "$stage/log" || fail "$(cat "$stage/log")"
 
 cd /
 "$at/bin/boxlab" run "$source/scenarios/handler.yaml" --out "$stage/out" >"$stage/log" 2>&1 || {
