@@ -2,6 +2,7 @@
 #include "boxer/verbs.h"
 
 #include "base/cleanup.h"
+#include "boxer/node.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -16,6 +17,11 @@ static const struct {
 	{"node", verb_node, "take part without a program of its own"},
 	{"run", verb_run, "take part, and run a program once everybody is there"},
 	{"exec", verb_exec, "run a program in a function whose node is running"},
+	{"members", verb_members, "list who takes part, and follow the changes"},
+	{"status", verb_status, "say what the node knows of itself, its NAT and the others"},
+	{"barrier", verb_barrier, "wait until others have come to the same place"},
+	{"punch", verb_punch, "make a connection, and say how"},
+	{"doctor", verb_doctor, "say whether this NAT lets connections be made, and how"},
 };
 
 static void usage(FILE *out)
@@ -23,8 +29,17 @@ static void usage(FILE *out)
 	(void)fprintf(out, "usage: boxer VERB [OPTIONS]\n\n"
 			   "TCP between functions that sit behind NATs.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(out, "  %-6s %s\n", verbs[i].name, verbs[i].does);
+		(void)fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].does);
 	(void)fprintf(out, "\n'boxer VERB --help' tells the rest. boxerd is the same program.\n");
+}
+
+/* What was said and did not arrive is a failure, too. Return: the exit status. */
+static int finish(const char *verb, int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	(void)fprintf(stderr, "boxer %s: cannot write to standard output\n", verb);
+	return status == EXIT_SUCCESS ? NODE_EXIT_FAILED : status;
 }
 
 int main(int argc, char **argv)
@@ -44,12 +59,13 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].run(argc - 1, argv + 1);
+			return finish(verbs[i].name, verbs[i].run(argc - 1, argv + 1));
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)puts("boxer " BOXER_VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		usage(stdout);
 		return EXIT_SUCCESS;
 	}

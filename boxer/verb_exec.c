@@ -7,8 +7,8 @@
 #include "boxer/local.h"
 #include "boxer/node.h"
 #include "boxer/sock.h"
+#include "boxer/verb_local.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
@@ -23,30 +23,6 @@ static const char exec_usage[] =
 	"  --help    this text\n\n"
 	"Exits as PROGRAM did; 125 no node answers, 126 PROGRAM can't be executed, 127 it\n"
 	"was not found.\n";
-
-/* The only node of this network namespace. Return: 0, -ENOENT none, -ENOTUNIQ several. */
-static int find_node(char *ret_name, size_t size)
-{
-	FILE *in = fopen("/proc/net/unix", "re");
-	char line[512], *at;
-	int found = 0;
-
-	if (!in)
-		return -errno;
-	while (fgets(line, sizeof(line), in)) {
-		at = strstr(line, " @boxer/");
-		if (!at)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		/* Accepted connections carry the listener's name as well. */
-		if (found && strcmp(ret_name, at + 2) == 0)
-			continue;
-		found++;
-		(void)snprintf(ret_name, size, "%s", at + 2);
-	}
-	(void)fclose(in);
-	return found == 1 ? 0 : found == 0 ? -ENOENT : -ENOTUNIQ;
-}
 
 static int ask_environment(const char *name, char *ret_text, size_t size, struct error *err)
 {
@@ -82,12 +58,13 @@ int verb_exec(int argc, char **argv)
 	static const struct option options[] = {
 		{"id", required_argument, NULL, 'i'}, {"help", no_argument, NULL, 'h'}, {0}};
 	char environment[LOCAL_TEXT_MAX + 1], name[64] = "";
-	const char *id = getenv("BOXER_ID");
+	const char *id = NULL;
 	struct error err = {0};
-	int c, r = 0, status = NODE_EXIT_FAILED;
+	uint32_t number;
+	int c, r, status = NODE_EXIT_FAILED;
 
 	optind = 0;
-	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+	while ((c = local_getopt(argc, argv, "+h", options)) != -1) {
 		if (c == 'h') {
 			(void)fputs(exec_usage, stdout);
 			return EXIT_SUCCESS;
@@ -97,19 +74,13 @@ int verb_exec(int argc, char **argv)
 		id = optarg;
 	}
 	if (optind >= argc) {
-		(void)fprintf(stderr, "boxer exec: -- PROGRAM is missing\n");
-		return EXIT_USAGE;
+		return local_usage(argv[0], "-- PROGRAM is missing");
 	}
-	if (id)
-		(void)snprintf(name, sizeof(name), "boxer/%s", id);
-	else
-		r = find_node(name, sizeof(name));
-	if (r < 0)
-		(void)error_set(&err, -r,
-				r == -ENOTUNIQ ? "several nodes run here; say --id"
-					       : "no node runs here");
-	else
+	r = local_find(id, &number, &err);
+	if (r == 0) {
+		(void)snprintf(name, sizeof(name), LOCAL_NAME_FMT, number);
 		r = ask_environment(name, environment, sizeof(environment), &err);
+	}
 	if (r == 0) {
 		guest_apply_environment(environment);
 		status = guest_exec(argv + optind, &err);
