@@ -13,14 +13,15 @@
 
 /* What the programs of a technique find in their environment. */
 #define CELL_ENV_ROLE	    "BOXLAB_ROLE"	/* "connect" or "listen" */
-#define CELL_ENV_PEER	    "BOXLAB_PEER"	/* the other's public address */
+#define CELL_ENV_PEER	    "BOXLAB_PEER"	/* the other's public address, or its name */
 #define CELL_ENV_RENDEZVOUS "BOXLAB_RENDEZVOUS" /* ADDRESS:PORT, TCP and UDP */
 #define CELL_ENV_PORT	    "BOXLAB_PORT"	/* the local port to use */
 #define CELL_ENV_GAP	    "BOXLAB_GAP_MS"	/* between the SYNs of the two sides */
 #define CELL_ENV_DEADLINE   "BOXLAB_DEADLINE_MS"
+#define CELL_ENV_NONCE	    "BOXLAB_NONCE" /* that only the two sides know */
 
 /** cell_limit_ns() - after that long a trial is killed, whatever its programs do. */
-uint64_t cell_limit_ns(unsigned deadline_ms);
+uint64_t cell_limit_ns(unsigned deadline);
 
 /**
  * cell_try() - build, run, judge, and take down

@@ -13,8 +13,8 @@
  * Before any trial every NAT is measured by itself. If one of them is not as declared,
  * no cell would say what it seems to say, and none is tried.
  *
- * First every cell is tried once. What came out unexpectedly is tried again when
- * that is over and the machine is calm: few at a time.
+ * First every cell is tried once, or as often as is asked for. What came out unexpectedly is tried again when
+ * that is over and the machine is calm: few at a time. Repetitions get no such chance.
  */
 #include "lab/matrix/crew.h"
 
@@ -25,6 +25,7 @@
 #include "lab/matrix/measure.h"
 #include "lab/run.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@
 #define JOBS_PER_CPU 16
 #define CALM_PER_CPU 4
 #define TICK_MS	     200 /* progress, and a look at deadlines */
+#define LOG_NAME     "boxer.jsonl"
 
 /** struct errand - a trial to make */
 struct errand {
@@ -75,10 +77,14 @@ static unsigned cpus(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-unsigned crew_jobs(void)
+unsigned crew_jobs(const struct grid *grid)
 {
 	unsigned n = cpus() * JOBS_PER_CPU;
 
+	/* Boxer has more to do than to wait, and its times are of interest. */
+	for (size_t i = 0; i < grid->n_techniques; i++)
+		if (grid->techniques[i].boxer)
+			n = cpus() * CALM_PER_CPU;
 	return n < CREW_JOBS_MAX ? n : CREW_JOBS_MAX;
 }
 
@@ -87,15 +93,17 @@ unsigned crew_jobs(void)
 static int list_errands(struct crew *crew)
 {
 	const struct grid *grid = crew->order->grid;
+	size_t repeat = grid->repeat ? grid->repeat : 1;
 	size_t max = grid->n_cells * GRID_GAPS;
 
-	crew->first = calloc(max + 1, sizeof(*crew->first));
+	crew->first = calloc(max * repeat + 1, sizeof(*crew->first));
 	crew->again = calloc(max * GRID_ATTEMPTS + 1, sizeof(*crew->again));
 	if (!crew->first || !crew->again)
 		return -ENOMEM;
-	for (size_t i = 0; i < grid->n_cells; i++)
-		for (size_t gap = 0; gap < grid->cells[i].n_gaps; gap++)
-			crew->first[crew->n_first++] = (struct errand){i, gap, 0};
+	for (size_t n = 0; n < repeat; n++)
+		for (size_t i = 0; i < grid->n_cells; i++)
+			for (size_t gap = 0; gap < grid->cells[i].n_gaps; gap++)
+				crew->first[crew->n_first++] = (struct errand){i, gap, n};
 	return 0;
 }
 
@@ -118,7 +126,8 @@ static void finished(struct crew *crew, const struct errand *errand)
 	const struct grid_cell *cell = &crew->order->grid->cells[errand->cell];
 
 	crew->done++;
-	if (grid_wants_another(cell, errand->gap, errand->attempt + 1))
+	/* All repetitions are on the first list. */
+	if (cell->repeat == 1 && grid_wants_another(cell, errand->gap, errand->attempt + 1))
 		crew->again[crew->n_again++] =
 			(struct errand){errand->cell, errand->gap, errand->attempt + 1};
 }
@@ -127,7 +136,7 @@ static void finished(struct crew *crew, const struct errand *errand)
 
 static struct trial *place_of(const struct crew *crew, const struct errand *errand)
 {
-	return &crew->order->grid->cells[errand->cell].trials[errand->gap][errand->attempt];
+	return grid_place(&crew->order->grid->cells[errand->cell], errand->gap, errand->attempt);
 }
 
 static void __attribute__((noreturn)) work(struct crew *crew, const struct errand *errand)
@@ -144,6 +153,7 @@ static void __attribute__((noreturn)) work(struct crew *crew, const struct erran
 static int employ(struct crew *crew, const struct errand *errand)
 {
 	struct worker *worker = crew->workers;
+	const struct grid *grid = crew->order->grid;
 	pid_t pid;
 
 	while (worker->pid)
@@ -156,7 +166,8 @@ static int employ(struct crew *crew, const struct errand *errand)
 		return -errno;
 	*worker = (struct worker){
 		.pid = pid,
-		.deadline = clock_now() + cell_limit_ns(crew->order->grid->deadline_ms),
+		.deadline = clock_now() + cell_limit_ns(grid_deadline_ms(
+						  grid, grid->cells[errand->cell].technique)),
 		.errand = *errand,
 	};
 	crew->n_workers++;
@@ -279,6 +290,25 @@ static int measure(struct crew *crew)
 	return r;
 }
 
+/* Trials have no files of their own. */
+static int open_log(struct crew *crew)
+{
+	struct grid *grid = crew->order->grid;
+	struct error err;
+
+	grid->log = -1;
+	for (size_t i = 0; i < grid->n_techniques && grid->log < 0; i++) {
+		if (!grid->techniques[i].boxer)
+			continue;
+		grid->log = lab_create_file(crew->lab, LOG_NAME, &err);
+		if (grid->log < 0)
+			(void)fprintf(stderr, "boxlab: %s: %s\n", LOG_NAME, err.text);
+		if (grid->log < 0 || fcntl(grid->log, F_SETFL, O_APPEND) < 0)
+			return -EIO;
+	}
+	return 0;
+}
+
 static void show_progress(struct crew *crew)
 {
 	if (!crew->order->progress)
@@ -352,6 +382,8 @@ int crew_run(struct lab *lab, void *arg)
 	r = begin(&crew);
 	if (!r)
 		r = measure(&crew);
+	if (!r)
+		r = open_log(&crew);
 	if (!r && grid_nats(crew.order->grid) == GRID_NATS_AGREE)
 		r = try_all(&crew);
 	door_free(crew.door);
@@ -362,5 +394,6 @@ int crew_run(struct lab *lab, void *arg)
 	free(crew.first);
 	free(crew.again);
 	cleanup_close_fd(&crew.signals);
+	cleanup_close_fd(&crew.order->grid->log);
 	return r < 0 ? RUN_UNABLE : r;
 }

@@ -27,8 +27,8 @@ struct crew_order {
 	void *arg;
 };
 
-/** crew_jobs() - how many trials at a time suit this machine. */
-unsigned crew_jobs(void);
+/** crew_jobs() - how many trials of @grid at a time suit this machine. */
+unsigned crew_jobs(const struct grid *grid);
 /**
  * crew_run() - the body of a lab: try all cells of the grid, report
  * @arg: a struct crew_order

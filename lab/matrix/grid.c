@@ -13,11 +13,22 @@
 /* Theory says that it depends: at once, and when a strict tracker's window has passed. */
 static const unsigned telling_gaps[GRID_GAPS] = {0, 10};
 
+/* More than a SYN's first repetition; and more than Boxer takes to give up by itself. */
+#define PUNCH_DEADLINE_MS 2000
+#define BOXER_DEADLINE_MS 15000
+
+#define GUESSED_PERCENT 95
+
 const char *const trial_kind_names[] = {
-	[TRIAL_NONE] = "not run",
-	[TRIAL_DIRECT] = "direct",
-	[TRIAL_FAILED] = "failed",
-	[TRIAL_ERROR] = "error",
+	[TRIAL_NONE] = "not run", [TRIAL_DIRECT] = "direct",   [TRIAL_FAILED] = "failed",
+	[TRIAL_ERROR] = "error",  [TRIAL_RELAYED] = "relayed", NULL,
+};
+
+const char *const grid_shape_names[] = {
+	[SHAPE_APART] = "apart",
+	[SHAPE_SHARED] = "shared",
+	[SHAPE_DOUBLE] = "double",
+	[SHAPE_CROWD] = "crowd",
 	NULL,
 };
 
@@ -51,6 +62,7 @@ int grid_add_nat(struct grid *grid, const char *name, struct error *err)
 	if (r < 0)
 		return r;
 	grid->nats[grid->n_nats++] = &preset->nat;
+	grid->n_measured = grid->n_nats;
 	return 0;
 }
 
@@ -87,8 +99,34 @@ int grid_add_declared(struct grid *grid, const struct nat *nat, struct error *er
 		return error_sys(err, ENOMEM, "%s", nat->preset);
 	*own = *nat;
 	grid->nats[grid->n_nats] = grid->own[grid->n_nats] = own;
-	grid->n_nats++;
+	grid->n_measured = ++grid->n_nats;
 	return 0;
+}
+
+int grid_set_carrier(struct grid *grid, const struct nat *nat, struct error *err)
+{
+	struct nat *own;
+
+	for (size_t i = 0; i < grid->n_nats; i++)
+		if (strcmp(grid->nats[i]->preset, nat->preset) == 0) {
+			grid->carrier = i;
+			return 0;
+		}
+	own = malloc(sizeof(*own));
+	if (!own)
+		return error_sys(err, ENOMEM, "%s", nat->preset);
+	*own = *nat;
+	grid->carrier = grid->n_nats;
+	grid->nats[grid->carrier] = grid->own[grid->carrier] = own;
+	grid->n_measured = grid->n_nats + 1;
+	return 0;
+}
+
+unsigned grid_deadline_ms(const struct grid *grid, size_t technique)
+{
+	if (grid->deadline_ms)
+		return grid->deadline_ms;
+	return grid->techniques[technique].boxer ? BOXER_DEADLINE_MS : PUNCH_DEADLINE_MS;
 }
 
 int grid_declare_nat(struct grid *grid, const char *text, struct error *err)
@@ -112,15 +150,15 @@ int grid_declare_nat(struct grid *grid, const char *text, struct error *err)
 }
 
 /* The program of a technique that is ours. */
-static char **own_command(const char *name)
+static char **own_command(const struct grid_technique *technique)
 {
 	char **argv = calloc(3, sizeof(*argv));
 
 	if (!argv)
 		return NULL;
-	argv[0] = strdup("punch");
-	argv[1] = strdup(name);
-	if (argv[0] && argv[1])
+	argv[0] = strdup(technique->boxer ? "plain" : "punch");
+	argv[1] = technique->boxer ? NULL : strdup(technique->name);
+	if (argv[0] && (argv[1] || technique->boxer))
 		return argv;
 	free(argv[0]);
 	free(argv[1]);
@@ -138,7 +176,7 @@ static int make_command(struct grid_technique *technique, const char *command, s
 				 "there is no technique \"%s\"; %s='COMMAND' would be one",
 				 technique->name, technique->name);
 	if (!command) {
-		technique->argv = own_command(technique->name);
+		technique->argv = own_command(technique);
 		return technique->argv ? 0 : error_sys(err, ENOMEM, "%s", technique->name);
 	}
 	r = keys_split(command, &technique->argv, &why);
@@ -166,6 +204,7 @@ int grid_add_technique(struct grid *grid, const char *text, struct error *err)
 	/* From here on grid_done() frees it. */
 	grid->n_techniques++;
 	technique->theory = theory_technique_find(technique->name);
+	technique->boxer = technique->theory == THEORY_BOXER;
 	if (keys_check_name(technique->name, 32) < 0)
 		return error_set(err, EINVAL,
 				 "\"%s\" is no name of a technique: a-z, 0-9 and \"-\"",
@@ -179,17 +218,36 @@ int grid_add_technique(struct grid *grid, const char *text, struct error *err)
 
 /* ---- cells ---- */
 
-static void set_theory(const struct grid *grid, struct grid_cell *cell)
+/* Where both are behind one NAT, only Boxer knows of the way that is not translated. */
+static bool predict(const struct grid *grid, const struct grid_cell *cell, struct theory *ret)
 {
 	enum theory_technique technique = grid->techniques[cell->technique].theory;
+	const struct nat *a = grid->nats[cell->from], *b = grid->nats[cell->to];
 
-	cell->has_theory = technique != THEORY_TECHNIQUES;
-	if (cell->has_theory)
-		cell->theory =
-			theory_predict(technique, grid->nats[cell->from], grid->nats[cell->to]);
+	if (technique == THEORY_TECHNIQUES || (grid->shape == SHAPE_SHARED && !cell->boxer))
+		return false;
+	if (grid->shape == SHAPE_SHARED)
+		*ret = (struct theory){THEORY_DIRECT,
+				       "both are on the inside of one NAT, where there is a way "
+				       "that it does not translate"};
+	else if (grid->shape == SHAPE_DOUBLE)
+		*ret = theory_predict_behind(technique, a, b, grid->nats[grid->carrier]);
+	else
+		*ret = theory_predict(technique, a, b);
+	return true;
+}
+
+static void set_theory(const struct grid *grid, struct grid_cell *cell)
+{
+	cell->boxer = grid->techniques[cell->technique].boxer;
+	cell->relay = cell->boxer && grid->relay;
+	cell->repeat = grid->repeat ? grid->repeat : 1;
+	cell->slots = cell->repeat > 1 ? cell->repeat : GRID_ATTEMPTS;
+	cell->has_theory = predict(grid, cell, &cell->theory);
 	cell->n_gaps = 1;
 	cell->gaps[0] = grid->gap_ms == GRID_ANY_GAP ? 0 : (unsigned)grid->gap_ms;
-	if (grid->gap_ms != GRID_ANY_GAP || !cell->has_theory ||
+	/* When its SYNs leave is Boxer's own affair. */
+	if (grid->gap_ms != GRID_ANY_GAP || cell->boxer || !cell->has_theory ||
 	    cell->theory.verdict != THEORY_TIMING)
 		return;
 	cell->n_gaps = GRID_GAPS;
@@ -199,9 +257,10 @@ static void set_theory(const struct grid *grid, struct grid_cell *cell)
 /* Only what is tried is ever touched, so the whole is reserved at once. */
 static int share_trials(struct grid *grid, struct error *err)
 {
-	struct trial(*trials)[GRID_ATTEMPTS];
+	size_t slots = grid->n_cells ? GRID_GAPS * grid->cells[0].slots : 1;
+	struct trial *trials;
 
-	grid->shared_bytes = (grid->n_cells + 1) * GRID_GAPS * sizeof(*trials);
+	grid->shared_bytes = (grid->n_cells + 1) * slots * sizeof(*trials);
 	grid->shared = mmap(NULL, grid->shared_bytes, PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (grid->shared == MAP_FAILED) {
@@ -210,7 +269,7 @@ static int share_trials(struct grid *grid, struct error *err)
 	}
 	trials = grid->shared;
 	for (size_t i = 0; i < grid->n_cells; i++)
-		grid->cells[i].trials = trials + i * GRID_GAPS;
+		grid->cells[i].trials = trials + i * slots;
 	return 0;
 }
 
@@ -228,6 +287,8 @@ int grid_fill(struct grid *grid, const struct selection *selection, struct error
 			.to = i % grid->n_nats,
 		};
 
+		if (grid->shape == SHAPE_SHARED && cell.from != cell.to)
+			continue;
 		set_theory(grid, &cell);
 		if (!selection_has(selection, grid, &cell))
 			continue;
@@ -244,7 +305,7 @@ void grid_done(struct grid *grid)
 		free(grid->techniques[i].name);
 		keys_free_words(grid->techniques[i].argv);
 	}
-	for (size_t i = 0; i < grid->n_nats; i++)
+	for (size_t i = 0; i < grid->n_measured; i++)
 		free(grid->own[i]);
 	free(grid->measured);
 	free(grid->cells);
@@ -255,30 +316,101 @@ void grid_done(struct grid *grid)
 
 /* ---- what came of them ---- */
 
-const struct trial *grid_trial(const struct grid_cell *cell, size_t gap)
+struct trial *grid_place(const struct grid_cell *cell, size_t gap, size_t attempt)
 {
-	size_t last = 0;
-
-	for (size_t i = 1; i < GRID_ATTEMPTS; i++)
-		if (cell->trials[gap][i].kind != TRIAL_NONE)
-			last = i;
-	return &cell->trials[gap][last];
+	return &cell->trials[gap * cell->slots + attempt];
 }
 
-/* Is it what theory says, as far as it says anything? */
-static bool is_expected(const struct grid_cell *cell, const struct trial *trial)
+/* Did Boxer do it by the means that theory has in mind? */
+static bool is_by(const struct route *route, enum theory_verdict verdict)
+{
+	bool predicted = strcmp(route->strategy, "predict") == 0;
+	bool guessed = strcmp(route->strategy, "birthday") == 0;
+
+	if (verdict == THEORY_PREDICTED)
+		return predicted;
+	if (verdict == THEORY_GUESSED)
+		return guessed;
+	return *route->strategy && !predicted && !guessed;
+}
+
+/* Boxer must know why there is no direct connection, and not wait until it is killed. */
+static bool is_as_boxer_should(const struct grid_cell *cell, const struct trial *trial)
+{
+	bool connected = trial->kind == TRIAL_DIRECT;
+	bool gave_up = cell->relay ? trial->kind == TRIAL_RELAYED
+				   : trial->kind == TRIAL_FAILED && *trial->route.reason;
+
+	if (cell->theory.verdict == THEORY_FAILS)
+		return gave_up;
+	if (cell->theory.verdict == THEORY_TIMING)
+		return gave_up || connected;
+	return connected && is_by(&trial->route, cell->theory.verdict);
+}
+
+bool grid_is_expected(const struct grid_cell *cell, const struct trial *trial)
 {
 	if (trial->kind == TRIAL_ERROR || trial->leaked)
 		return false;
-	if (!cell->has_theory || cell->theory.verdict == THEORY_TIMING)
+	if (!cell->has_theory)
+		return true;
+	if (cell->boxer)
+		return is_as_boxer_should(cell, trial);
+	if (cell->theory.verdict == THEORY_TIMING)
 		return true;
 	return (trial->kind == TRIAL_DIRECT) == (cell->theory.verdict == THEORY_DIRECT);
 }
 
+const struct trial *grid_trial(const struct grid_cell *cell, size_t gap)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < cell->slots; i++) {
+		const struct trial *trial = grid_place(cell, gap, i);
+
+		if (trial->kind == TRIAL_NONE)
+			continue;
+		if (cell->repeat > 1 && !grid_is_expected(cell, trial))
+			return trial;
+		last = i;
+	}
+	return grid_place(cell, gap, last);
+}
+
+size_t grid_as_expected(const struct grid_cell *cell, size_t *ret_made)
+{
+	size_t n = 0, made = 0;
+
+	for (size_t i = 0; i < cell->n_gaps * cell->slots; i++) {
+		made += cell->trials[i].kind != TRIAL_NONE;
+		n += cell->trials[i].kind != TRIAL_NONE && grid_is_expected(cell, &cell->trials[i]);
+	}
+	*ret_made = made;
+	return n;
+}
+
 bool grid_wants_another(const struct grid_cell *cell, size_t gap, size_t attempts)
 {
-	return attempts == 0 ||
-	       (attempts < GRID_ATTEMPTS && !is_expected(cell, &cell->trials[gap][attempts - 1]));
+	if (cell->repeat > 1)
+		return attempts < cell->repeat;
+	return attempts == 0 || (attempts < GRID_ATTEMPTS &&
+				 !grid_is_expected(cell, grid_place(cell, gap, attempts - 1)));
+}
+
+/* Of many guesses a few may be unlucky. */
+static bool is_lucky_enough(const struct grid_cell *cell, size_t gap)
+{
+	size_t made = 0, expected = 0;
+
+	if (cell->repeat == 1 || !cell->has_theory || cell->theory.verdict != THEORY_GUESSED)
+		return false;
+	for (size_t i = 0; i < cell->slots; i++) {
+		const struct trial *trial = grid_place(cell, gap, i);
+
+		made += trial->kind != TRIAL_NONE;
+		expected += trial->kind != TRIAL_NONE && grid_is_expected(cell, trial);
+	}
+	return expected * 100 >= made * GUESSED_PERCENT;
 }
 
 static enum cell_status gap_status(const struct grid_cell *cell, size_t gap)
@@ -291,9 +423,9 @@ static enum cell_status gap_status(const struct grid_cell *cell, size_t gap)
 		return CELL_DIFFERS;
 	if (trial->kind == TRIAL_ERROR)
 		return CELL_ERROR;
-	if (!is_expected(cell, trial))
+	if (!grid_is_expected(cell, trial) && !is_lucky_enough(cell, gap))
 		return CELL_DIFFERS;
-	if (trial != &cell->trials[gap][0])
+	if (cell->repeat == 1 && trial != grid_place(cell, gap, 0))
 		return CELL_FLAKY;
 	if (!cell->has_theory)
 		return CELL_UNPREDICTED;
@@ -318,6 +450,8 @@ enum cell_status grid_status(const struct grid_cell *cell)
 
 bool grid_needs(const struct grid *grid, size_t nat)
 {
+	if (grid->shape == SHAPE_DOUBLE && nat == grid->carrier)
+		return grid->n_cells;
 	for (size_t i = 0; i < grid->n_cells; i++)
 		if (grid->cells[i].from == nat || grid->cells[i].to == nat)
 			return true;
@@ -328,7 +462,7 @@ enum grid_nats grid_nats(const struct grid *grid)
 {
 	enum grid_nats worst = GRID_NATS_AGREE;
 
-	for (size_t i = 0; i < grid->n_nats; i++) {
+	for (size_t i = 0; i < grid->n_measured; i++) {
 		const struct grid_measured *m = grid->measured ? &grid->measured[i] : NULL;
 
 		if (!grid_needs(grid, i))

@@ -16,8 +16,8 @@ struct measuring {
 	const struct measure_watch *watch;
 	struct ev_loop *loop;
 	struct ev_io io[2];
-	struct survey_nat nats[GRID_NATS_MAX];
-	size_t of[GRID_NATS_MAX];
+	struct survey_nat nats[GRID_NATS_MAX + 1];
+	size_t of[GRID_NATS_MAX + 1];
 	size_t n;
 	struct survey *survey;
 	bool ended;
@@ -35,7 +35,7 @@ static void on_watch(struct ev_loop *loop, struct ev_io *io, int revents)
 static int begin(struct measuring *m, struct error *err)
 {
 	m->loop = ev_loop_new(EVFLAG_AUTO);
-	m->grid->measured = calloc(m->grid->n_nats, sizeof(*m->grid->measured));
+	m->grid->measured = calloc(m->grid->n_measured, sizeof(*m->grid->measured));
 	if (!m->loop || !m->grid->measured)
 		return error_sys(err, ENOMEM, "the NATs");
 	for (size_t i = 0; i < ARRAY_SIZE(m->io); i++) {
@@ -43,7 +43,7 @@ static int begin(struct measuring *m, struct error *err)
 		m->io[i].data = m;
 		ev_io_start(m->loop, &m->io[i]);
 	}
-	for (size_t i = 0; i < m->grid->n_nats; i++) {
+	for (size_t i = 0; i < m->grid->n_measured; i++) {
 		if (!grid_needs(m->grid, i))
 			continue;
 		m->of[m->n] = i;

@@ -17,10 +17,10 @@ static const char head[] =
 	"<title>boxlab matrix</title>\n<style>\n"
 	":root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #8c959f;\n"
 	"  --direct: #c8f0d0; --failed: #e4e7eb; --timing: #fdeeb5; --differs: #ffc9c4;\n"
-	"  --flaky: #ecd9fb; --error: #ffd9b0; }\n"
+	"  --flaky: #ecd9fb; --error: #ffd9b0; --relayed: #cfe3ff; }\n"
 	"@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117;\n"
 	"  --line: #6e7681; --direct: #17512a; --failed: #30363d; --timing: #5c4a06;\n"
-	"  --differs: #7d1a16; --flaky: #4b2a6b; --error: #6d3b06; } }\n"
+	"  --differs: #7d1a16; --flaky: #4b2a6b; --error: #6d3b06; --relayed: #123f75; } }\n"
 	"body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink);\n"
 	"  background: var(--paper); margin: 2em; }\n"
 	"div.wide { overflow-x: auto; }\n"
@@ -34,6 +34,7 @@ static const char head[] =
 	".timing { background: var(--timing); } .differs { background: var(--differs);\n"
 	"  font-weight: bold; outline: 3px double var(--ink); outline-offset: -4px; }\n"
 	".flaky { background: var(--flaky); font-style: italic; }\n"
+	".relayed { background: var(--relayed); }\n"
 	".error { background: var(--error); font-style: italic; }\n"
 	"tr:target { outline: 3px solid var(--ink); }\n"
 	"code { font-size: 90%; }\n"
@@ -44,6 +45,9 @@ static const char legend[] =
 	"<table>\n<caption>Legend</caption>\n<tbody>\n"
 	"<tr><td class=\"direct\">direct</td><td>connected; both NATs' tables hold the "
 	"connection and its bytes, and nobody else carried them</td></tr>\n"
+	"<tr><td class=\"direct\">simultaneous</td><td>the same by Boxer, and by which of its "
+	"strategies</td></tr>\n"
+	"<tr><td class=\"relayed\">relayed</td><td>connected, by way of Boxer's relay</td></tr>\n"
 	"<tr><td class=\"failed\">fails</td><td>no connection, as theory says</td></tr>\n"
 	"<tr><td class=\"timing\">direct / fails</td><td>theory says that it depends on timing: "
 	"the results with 0 and with 10 ms between the two SYNs</td></tr>\n"
@@ -90,18 +94,28 @@ static void say(FILE *out, const char *fmt, ...)
 	escape(text, out);
 }
 
+/* Boxer's strategy says more than that it is direct. */
 static const char *word_of(const struct trial *trial)
 {
 	static const char *const words[] = {[TRIAL_NONE] = "not run",
 					    [TRIAL_DIRECT] = "direct",
 					    [TRIAL_FAILED] = "fails",
-					    [TRIAL_ERROR] = "error"};
+					    [TRIAL_ERROR] = "error",
+					    [TRIAL_RELAYED] = "relayed"};
 
+	if (trial->kind == TRIAL_DIRECT && *trial->route.strategy)
+		return trial->route.strategy;
 	return words[trial->kind];
 }
 
 static const char *class_of(const struct grid_cell *cell)
 {
+	static const char *const classes[] = {[TRIAL_NONE] = "failed",
+					      [TRIAL_DIRECT] = "direct",
+					      [TRIAL_FAILED] = "failed",
+					      [TRIAL_ERROR] = "failed",
+					      [TRIAL_RELAYED] = "relayed"};
+
 	switch (grid_status(cell)) {
 	case CELL_TIMING:
 		return "timing";
@@ -113,7 +127,7 @@ static const char *class_of(const struct grid_cell *cell)
 		return "error";
 	case CELL_AGREES:
 	case CELL_UNPREDICTED:
-		return grid_trial(cell, 0)->kind == TRIAL_DIRECT ? "direct" : "failed";
+		return classes[grid_trial(cell, 0)->kind];
 	case CELL_NOT_RUN:
 	case CELL_STATUSES:
 		break;
@@ -124,9 +138,14 @@ static const char *class_of(const struct grid_cell *cell)
 static void print_words(const struct grid_cell *cell, FILE *out)
 {
 	enum cell_status status = grid_status(cell);
+	size_t made, expected = grid_as_expected(cell, &made);
 
-	for (size_t i = 0; i < cell->n_gaps; i++)
-		(void)fprintf(out, "%s%s", i ? " / " : "", word_of(grid_trial(cell, i)));
+	for (size_t i = 0; i < cell->n_gaps; i++) {
+		(void)fputs(i ? " / " : "", out);
+		escape(word_of(grid_trial(cell, i)), out);
+	}
+	if (cell->repeat > 1)
+		(void)fprintf(out, ", %zu of %zu", expected, made);
 	if (status == CELL_DIFFERS)
 		(void)fputs(" !", out);
 	if (status == CELL_FLAKY)
@@ -140,6 +159,8 @@ static void print_trial(const struct trial *t, FILE *out)
 		say(out, " after %.1f ms", t->ms);
 	if (t->kind == TRIAL_DIRECT && *t->who)
 		say(out, strcmp(t->who, "simultaneous") == 0 ? ", %s" : ", accepted by %s", t->who);
+	if (t->kind == TRIAL_DIRECT && *t->route.attempts)
+		say(out, ", attempts %s", t->route.attempts);
 	if (*t->reason)
 		say(out, ": %s", t->reason);
 	if (t->proof.kind == PROOF_DIRECT)
@@ -217,8 +238,8 @@ static void print_line(const struct grid *grid, size_t i, FILE *out)
 	(void)fprintf(out, "</td><td class=\"%s\">", class_of(cell));
 	print_words(cell, out);
 	(void)fputs("</td><td>", out);
-	for (size_t j = 0; j < cell->n_gaps * GRID_ATTEMPTS; j++) {
-		const struct trial *t = &cell->trials[j / GRID_ATTEMPTS][j % GRID_ATTEMPTS];
+	for (size_t j = 0; j < cell->n_gaps * cell->slots; j++) {
+		const struct trial *t = &cell->trials[j];
 
 		if (t->kind == TRIAL_NONE)
 			continue;

@@ -10,6 +10,11 @@ static json_t *text_or_null(const char *text)
 	return *text ? json_string(text) : json_null();
 }
 
+static json_t *ms_or_null(double ms)
+{
+	return ms < 0 ? json_null() : json_real(ms);
+}
+
 static json_t *address(const struct addr *a)
 {
 	char text[ADDR_TEXT_MAX];
@@ -46,7 +51,7 @@ static json_t *nats(const struct grid *grid)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < grid->n_nats; i++) {
+	for (size_t i = 0; i < grid->n_measured; i++) {
 		const struct nat *nat = grid->nats[i];
 
 		(void)json_array_append_new(
@@ -75,9 +80,10 @@ static json_t *techniques(const struct grid *grid)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < grid->n_techniques; i++)
-		(void)json_array_append_new(array, json_pack("{s:s, s:o}", "name",
-							     grid->techniques[i].name, "command",
-							     command(&grid->techniques[i])));
+		(void)json_array_append_new(
+			array, json_pack("{s:s, s:o, s:i}", "name", grid->techniques[i].name,
+					 "command", command(&grid->techniques[i]), "deadline_ms",
+					 (int)grid_deadline_ms(grid, i)));
 	return array;
 }
 
@@ -108,22 +114,24 @@ static json_t *trial_json(const struct trial *t)
 	json_t *proof = json_pack("{s:s, s:s, s:o}", "kind", proof_kind_name(t->proof.kind),
 				  "reason", t->proof.reason, "nats", witnesses(&t->proof));
 
-	return json_pack("{s:i, s:s, s:o, s:o, s:I, s:I, s:o, s:o, s:I}", "gap_ms", (int)t->gap_ms,
-			 "result", trial_kind_names[t->kind], "who_accepted", text_or_null(t->who),
-			 "ms", t->ms < 0 ? json_null() : json_real(t->ms), "sent",
+	return json_pack("{s:i, s:s, s:o, s:o, s:I, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
+			 "gap_ms", (int)t->gap_ms, "result", trial_kind_names[t->kind],
+			 "who_accepted", text_or_null(t->who), "ms", ms_or_null(t->ms), "sent",
 			 (json_int_t)t->sent, "received", (json_int_t)t->received, "reason",
-			 text_or_null(t->reason), "proof", proof, "leaked", (json_int_t)t->leaked);
+			 text_or_null(t->reason), "proof", proof, "leaked", (json_int_t)t->leaked,
+			 "strategy", text_or_null(t->route.strategy), "strategy_reason",
+			 text_or_null(t->route.reason), "strategy_attempts",
+			 text_or_null(t->route.attempts), "strategy_ms",
+			 *t->route.reason ? ms_or_null(t->route.ms) : json_null());
 }
 
 static json_t *trials(const struct grid_cell *cell)
 {
 	json_t *array = json_array();
 
-	for (size_t gap = 0; gap < cell->n_gaps; gap++)
-		for (size_t i = 0; i < GRID_ATTEMPTS; i++)
-			if (cell->trials[gap][i].kind != TRIAL_NONE)
-				(void)json_array_append_new(array,
-							    trial_json(&cell->trials[gap][i]));
+	for (size_t i = 0; i < cell->n_gaps * cell->slots; i++)
+		if (cell->trials[i].kind != TRIAL_NONE)
+			(void)json_array_append_new(array, trial_json(&cell->trials[i]));
 	return array;
 }
 
@@ -141,14 +149,16 @@ static json_t *cells(const struct grid *grid)
 
 	for (size_t i = 0; i < grid->n_cells; i++) {
 		const struct grid_cell *cell = &grid->cells[i];
+		size_t made, expected = grid_as_expected(cell, &made);
 
 		(void)json_array_append_new(
 			array,
-			json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "technique",
+			json_pack("{s:s, s:s, s:s, s:o, s:s, s:i, s:i, s:o}", "technique",
 				  grid->techniques[cell->technique].name, "from",
 				  grid->nats[cell->from]->preset, "to",
 				  grid->nats[cell->to]->preset, "theory", theory(cell), "status",
-				  cell_status_names[grid_status(cell)], "trials", trials(cell)));
+				  cell_status_names[grid_status(cell)], "made", (int)made,
+				  "as_expected", (int)expected, "trials", trials(cell)));
 	}
 	return array;
 }
@@ -191,15 +201,25 @@ static json_t *shard(const struct grid *grid)
 	return json_sprintf("%u/%u", grid->shard, grid->shards);
 }
 
+static json_t *carrier(const struct grid *grid)
+{
+	if (grid->shape != SHAPE_DOUBLE)
+		return json_null();
+	return json_string(grid->nats[grid->carrier]->preset);
+}
+
 json_t *report_json(const struct report *report)
 {
 	const struct grid *grid = report->grid;
 
-	return json_pack("{s:i, s:s, s:o, s:o, s:f, s:i, s:b, s:o, s:i, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:i, s:s, s:o, s:o, s:f, s:i, s:b, s:o, s:s, s:o, s:b, s:i, s:o, s:o, "
+			 "s:o, s:o}",
 			 "schema", REPORT_SCHEMA, "version", BOXER_VERSION, "kernel", kernel(),
 			 "started", started(report), "duration_s", report->duration_s, "uids",
 			 (int)report->uids, "complete",
 			 !report->ended && grid_nats(grid) == GRID_NATS_AGREE, "shard", shard(grid),
-			 "deadline_ms", (int)grid->deadline_ms, "nats", nats(grid), "techniques",
-			 techniques(grid), "cells", cells(grid), "summary", summary(grid));
+			 "shape", grid_shape_names[grid->shape], "carrier", carrier(grid), "relay",
+			 grid->relay, "repeat", grid->repeat ? (int)grid->repeat : 1, "nats",
+			 nats(grid), "techniques", techniques(grid), "cells", cells(grid),
+			 "summary", summary(grid));
 }

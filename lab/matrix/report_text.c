@@ -11,10 +11,8 @@
 #define COLUMN	    6
 
 static const char *const marks[] = {
-	[TRIAL_NONE] = ".",
-	[TRIAL_DIRECT] = "ok",
-	[TRIAL_FAILED] = "--",
-	[TRIAL_ERROR] = "??",
+	[TRIAL_NONE] = ".",   [TRIAL_DIRECT] = "ok",   [TRIAL_FAILED] = "--",
+	[TRIAL_ERROR] = "??", [TRIAL_RELAYED] = "rel",
 };
 
 static const char *const colours[CELL_STATUSES] = {
@@ -28,6 +26,10 @@ static const char legend[] =
 	"ok direct, -- no connection, a/b at a gap of 0 and of 10 ms where theory says\n"
 	"\"timing\", ! theory says otherwise, ~ only the second trial is as theory says,\n"
 	"?? the lab could not find out, . not run\n";
+
+static const char strategies[] =
+	"of boxer, instead of ok, the strategy: dir direct, pri private, sim simultaneous,\n"
+	"syn synchronised, rev reverse, seq sequential, pre predict, bir birthday, rel relay\n";
 
 size_t report_count(const struct grid *grid, enum cell_status status)
 {
@@ -65,7 +67,7 @@ static size_t count_measured(const struct grid *grid)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; grid->measured && i < grid->n_nats; i++)
+	for (size_t i = 0; grid->measured && i < grid->n_measured; i++)
 		n += grid->measured[i].known;
 	return n;
 }
@@ -81,7 +83,7 @@ const char *report_nats(const struct grid *grid, char *buf, size_t size)
 			       n == 1 ? "s" : "");
 	if (status < GRID_NATS_FAILED)
 		return buf;
-	for (size_t i = 0; i < grid->n_nats; i++) {
+	for (size_t i = 0; i < grid->n_measured; i++) {
 		const struct grid_measured *m = &grid->measured[i];
 
 		if (m->failure.code)
@@ -105,9 +107,24 @@ const struct grid_cell *report_cell_of(const struct grid *grid, size_t technique
 	return NULL;
 }
 
+/* "ok", "sim", "18/20" */
+static void print_mark(const struct grid_cell *cell, size_t gap, char *text, size_t size)
+{
+	const struct trial *trial = grid_trial(cell, gap);
+	size_t made, expected = grid_as_expected(cell, &made);
+	size_t len = strlen(text);
+
+	if (expected < made && cell->repeat > 1)
+		(void)snprintf(text + len, size - len, "%zu/%zu", expected, made);
+	else if (trial->kind == TRIAL_DIRECT && *trial->route.strategy)
+		(void)snprintf(text + len, size - len, "%.3s", trial->route.strategy);
+	else
+		(void)snprintf(text + len, size - len, "%s", marks[trial->kind]);
+}
+
 static void print_cell(const struct grid_cell *cell, bool colour, FILE *out)
 {
-	char text[3 * COLUMN] = "";
+	char text[8 * COLUMN] = "";
 	enum cell_status status;
 	const char *c;
 
@@ -117,10 +134,9 @@ static void print_cell(const struct grid_cell *cell, bool colour, FILE *out)
 	}
 	status = grid_status(cell);
 	for (size_t i = 0; i < cell->n_gaps; i++) {
-		size_t len = strlen(text);
-
-		(void)snprintf(text + len, sizeof(text) - len, "%s%s", i ? "/" : "",
-			       marks[grid_trial(cell, i)->kind]);
+		if (i)
+			(void)strcat(text, "/");
+		print_mark(cell, i, text, sizeof(text) - 2);
 	}
 	if (status == CELL_DIFFERS)
 		(void)strcat(text, "!");
@@ -170,6 +186,18 @@ static void print_block(const struct grid *grid, size_t technique, bool colour, 
 	(void)fputc('\n', out);
 }
 
+/* Of many repetitions only those that went wrong. */
+static void print_trial(const struct grid_cell *cell, const struct trial *t, FILE *out)
+{
+	bool by_boxer = t->kind == TRIAL_DIRECT && *t->route.strategy;
+
+	if (t->kind == TRIAL_NONE || (cell->repeat > 1 && grid_is_expected(cell, t)))
+		return;
+	(void)fprintf(out, "\n  trial at %u ms: %s%s%s%s%s", t->gap_ms, trial_kind_names[t->kind],
+		      by_boxer ? " by " : "", by_boxer ? t->route.strategy : "",
+		      *t->reason ? ": " : "", t->reason);
+}
+
 /* Everything that somebody should look at. */
 static void print_odd(const struct grid *grid, FILE *out)
 {
@@ -185,14 +213,8 @@ static void print_odd(const struct grid *grid, FILE *out)
 		if (cell->has_theory)
 			(void)fprintf(out, "\n  theory: %s: %s",
 				      theory_verdict_names[cell->theory.verdict], cell->theory.why);
-		for (size_t j = 0; j < cell->n_gaps * GRID_ATTEMPTS; j++) {
-			const struct trial *t = &cell->trials[j / GRID_ATTEMPTS][j % GRID_ATTEMPTS];
-
-			if (t->kind != TRIAL_NONE)
-				(void)fprintf(out, "\n  trial at %u ms: %s%s%s", t->gap_ms,
-					      trial_kind_names[t->kind], *t->reason ? ": " : "",
-					      t->reason);
-		}
+		for (size_t j = 0; j < cell->n_gaps * cell->slots; j++)
+			print_trial(cell, &cell->trials[j], out);
 		(void)fputs("\n\n", out);
 	}
 }
@@ -220,17 +242,43 @@ static void print_reasons(const struct grid *grid, FILE *out)
 		(void)fputc('\n', out);
 }
 
+static void print_shape(const struct grid *grid, FILE *out)
+{
+	switch (grid->shape) {
+	case SHAPE_APART:
+		break;
+	case SHAPE_SHARED:
+		(void)fputs("both machines are behind one NAT\n", out);
+		break;
+	case SHAPE_DOUBLE:
+		(void)fprintf(out, "each NAT is behind a carrier's: %s\n",
+			      grid->nats[grid->carrier]->preset);
+		break;
+	case SHAPE_CROWD:
+		(void)fputs("two machines are behind each NAT, and both pairs connect at once\n",
+			    out);
+		break;
+	}
+	if (grid->repeat > 1)
+		(void)fprintf(out, "every cell %u times; n/m: only n of m are as theory says\n",
+			      grid->repeat);
+}
+
 void report_text(const struct report *report, bool colour, FILE *out)
 {
 	const struct grid *grid = report->grid;
 	char summary[256], nats[REPORT_NATS_MAX];
 
 	(void)fprintf(out, "%s\n", report_nats(grid, nats, sizeof(nats)));
+	print_shape(grid, out);
 	(void)fputs("rows connect, columns listen\n\n", out);
 	for (size_t i = 0; i < grid->n_techniques; i++)
 		if (has_cells(grid, i))
 			print_block(grid, i, colour, out);
 	(void)fputs(legend, out);
+	for (size_t i = 0; i < grid->n_techniques; i++)
+		if (grid->techniques[i].boxer)
+			(void)fputs(strategies, out);
 	(void)fputc('\n', out);
 	print_odd(grid, out);
 	print_reasons(grid, out);

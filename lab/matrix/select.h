@@ -6,7 +6,7 @@
  *	KEY=VALUE[,VALUE]...	it is one of them
  *	KEY!=VALUE[,VALUE]...	it is none of them
  *
- * KEY is "technique", "theory" (direct, fails, timing; "-" for none), "from" and
+ * KEY is "technique", "theory" (direct, fails, timing, predicted, guessed; "-" for none), "from" and
  * "to" (names of NATs), or one of their declared behaviours, such as
  * "to.mapping": that of the protocol of the technique.
  */

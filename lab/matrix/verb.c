@@ -15,16 +15,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEADLINE_MS	2000
 #define DEADLINE_MS_MAX 60000
 #define GAP_MS_MAX	10000
 #define SHARDS_MAX	1000
+#define DEFAULT_CARRIER "linux"
 
 static const char usage[] =
 	"usage: boxlab matrix [--select EXPR]... [--nats A,B,...]\n"
 	"                     [--nat NAME=PRESET[,KEY=VALUE]...]...\n"
-	"                     [--technique NAME|NAME='COMMAND']... [--gap MS]\n"
-	"                     [--deadline MS] [--shard K/N] [--jobs N] [--out DIR] [--json]\n"
+	"                     [--technique NAME|NAME='COMMAND']... [--shape SHAPE]\n"
+	"                     [--carrier NAT] [--relay] [--gap MS] [--deadline MS] [--repeat N]\n"
+	"                     [--shard K/N] [--jobs N] [--out DIR] [--json]\n"
 	"\n"
 	"Try every technique of hole punching between every two NATs, and hold what\n"
 	"comes of it against what theory says. Rows connect, columns listen.\n"
@@ -38,13 +39,19 @@ static const char usage[] =
 	"  --nat NAME=PRESET[,KEY=VALUE]...\n"
 	"                    one more NAT, as that preset but for these behaviours; without\n"
 	"                    --nats, all there are\n"
-	"  --technique NAME  tcp-parallel, tcp-sequential, tcp-sequential-keep, udp (all);\n"
-	"                    with ='COMMAND', a program of your own\n"
+	"  --technique NAME  tcp-parallel, tcp-sequential, tcp-sequential-keep, udp (all of\n"
+	"                    these), boxer; with ='COMMAND', a program of your own\n"
+	"  --shape SHAPE     apart: each machine behind its own NAT (this one); shared: both\n"
+	"                    behind one; double: each NAT behind a carrier's; crowd, for\n"
+	"                    boxer: two machines behind each, and both pairs at once\n"
+	"  --carrier NAT     that of the shape double (linux)\n"
+	"  --relay           boxer may relay where there is no other way\n"
 	"  --gap MS          between the SYNs of the two sides (0; where theory says that\n"
 	"                    it depends, 0 and 10)\n"
-	"  --deadline MS     how long a technique may take (2000)\n"
+	"  --deadline MS     how long a technique may take (2000; boxer 15000)\n"
+	"  --repeat N        try every cell N times, without second chances (1)\n"
 	"  --shard K/N       only the Kth of N parts\n"
-	"  --jobs N          trials at a time (16 for each processor)\n"
+	"  --jobs N          trials at a time (16 for each processor; with boxer 4)\n"
 	"  --out DIR         where matrix.json and matrix.html go; a new or an empty\n"
 	"                    directory (./" PLACE_ROOT "/matrix-TIME)\n"
 	"  --json            print matrix.json instead of the table\n"
@@ -55,7 +62,7 @@ static const char usage[] =
 
 /** struct order - what the command line asks for */
 struct order {
-	const char *out, *id;
+	const char *out, *id, *carrier;
 	char *nats;
 	const char *select[SELECTION_MAX];
 	size_t n_select;
@@ -105,6 +112,19 @@ static int take_shard(struct grid *grid, const char *text, struct error *err)
 	return 0;
 }
 
+static int take_shape(struct grid *grid, const char *text, struct error *err)
+{
+	unsigned i = 0;
+
+	while (grid_shape_names[i] && strcmp(grid_shape_names[i], text) != 0)
+		i++;
+	if (!grid_shape_names[i])
+		return error_set(err, EINVAL,
+				 "--shape: \"%s\" is none of apart, shared, double, crowd", text);
+	grid->shape = (enum grid_shape)i;
+	return 0;
+}
+
 static int take_option(struct order *order, int opt, struct error *err)
 {
 	unsigned n = 0;
@@ -131,6 +151,16 @@ static int take_option(struct order *order, int opt, struct error *err)
 	case 'd':
 		return number("deadline", optarg, 1, DEADLINE_MS_MAX, &order->grid.deadline_ms,
 			      err);
+	case 'r':
+		return number("repeat", optarg, 1, GRID_REPEAT_MAX, &order->grid.repeat, err);
+	case 'p':
+		return take_shape(&order->grid, optarg, err);
+	case 'c':
+		order->carrier = optarg;
+		return 0;
+	case 'R':
+		order->grid.relay = true;
+		return 0;
 	case 'k':
 		return take_shard(&order->grid, optarg, err);
 	case 'j':
@@ -193,21 +223,62 @@ static int add_nats(struct order *order, struct error *err)
 	return r;
 }
 
+static int set_carrier(struct order *order, struct error *err)
+{
+	const char *name = order->carrier ? order->carrier : DEFAULT_CARRIER;
+	struct nat_named named;
+
+	if (order->grid.shape != SHAPE_DOUBLE)
+		return order->carrier
+			       ? error_set(err, EINVAL, "--carrier: only the shape double has one")
+			       : 0;
+	for (size_t i = 0; i < order->grid.n_nats; i++)
+		if (strcmp(order->grid.nats[i]->preset, name) == 0)
+			return grid_set_carrier(&order->grid, order->grid.nats[i], err);
+	if (nat_named_find(name, &named) != 0)
+		return error_set(err, EINVAL, "--carrier: \"%s\" is no NAT", name);
+	if (!*named.nat.preset)
+		(void)snprintf(named.nat.preset, sizeof(named.nat.preset), "carrier");
+	return grid_set_carrier(&order->grid, &named.nat, err);
+}
+
+/* What makes no sense together. */
+static int check_together(const struct grid *grid, struct error *err)
+{
+	bool all_boxer = true;
+
+	for (size_t i = 0; i < grid->n_techniques; i++) {
+		unsigned deadline = grid_deadline_ms(grid, i);
+
+		all_boxer &= grid->techniques[i].boxer;
+		if (grid->gap_ms >= (int)deadline)
+			return error_set(err, EINVAL,
+					 "a gap of %d ms leaves nothing of a deadline of %u ms",
+					 grid->gap_ms, deadline);
+	}
+	if (!all_boxer && grid->relay)
+		return error_set(err, EINVAL, "--relay: only the technique boxer can");
+	if (!all_boxer && grid->shape == SHAPE_CROWD)
+		return error_set(err, EINVAL, "--shape: only the technique boxer can be a crowd");
+	return 0;
+}
+
 /* What was not asked for is all that there is; then the cells. */
 static int complete(struct order *order, struct error *err)
 {
 	struct selection selection = {0};
 	int r = add_nats(order, err);
 
-	for (size_t i = 0; !r && !order->grid.techniques[i].name && i < THEORY_TECHNIQUES; i++)
+	if (!r)
+		r = set_carrier(order, err);
+	for (size_t i = 0; !r && !order->grid.techniques[i].name && i < THEORY_BOXER; i++)
 		r = grid_add_technique(&order->grid, theory_technique_names[i], err);
 	for (size_t i = 0; !r && i < order->n_select; i++)
 		r = selection_add(&selection, &order->grid, order->select[i], err);
 	if (!r)
+		r = check_together(&order->grid, err);
+	if (!r)
 		r = grid_fill(&order->grid, &selection, err);
-	if (!r && order->grid.gap_ms >= (int)order->grid.deadline_ms)
-		r = error_set(err, EINVAL, "a gap of %d ms leaves nothing of a deadline of %u ms",
-			      order->grid.gap_ms, order->grid.deadline_ms);
 	if (!r && !order->grid.n_cells)
 		r = error_set(err, EINVAL, "no cell is left of the selection");
 	return r;
@@ -308,7 +379,7 @@ static int run_lab(struct order *order, const struct place *place)
 {
 	struct crew_order crew = {
 		.grid = &order->grid,
-		.jobs = order->jobs,
+		.jobs = order->jobs ? order->jobs : crew_jobs(&order->grid),
 		.progress = isatty(STDERR_FILENO),
 		.report = tell,
 		.arg = order,
@@ -354,6 +425,10 @@ int verb_matrix(int argc, char **argv)
 		{"technique", required_argument, NULL, 't'},
 		{"gap", required_argument, NULL, 'g'},
 		{"deadline", required_argument, NULL, 'd'},
+		{"repeat", required_argument, NULL, 'r'},
+		{"shape", required_argument, NULL, 'p'},
+		{"carrier", required_argument, NULL, 'c'},
+		{"relay", no_argument, NULL, 'R'},
 		{"shard", required_argument, NULL, 'k'},
 		{"jobs", required_argument, NULL, 'j'},
 		{"out", required_argument, NULL, 'o'},
@@ -363,11 +438,7 @@ int verb_matrix(int argc, char **argv)
 		{0},
 	};
 	cleanup_with(drop_order) struct order order = {
-		.jobs = crew_jobs(),
-		.grid = {.gap_ms = GRID_ANY_GAP,
-			 .deadline_ms = DEADLINE_MS,
-			 .shard = 1,
-			 .shards = 1},
+		.grid = {.gap_ms = GRID_ANY_GAP, .shard = 1, .shards = 1},
 	};
 	struct error err;
 	int opt;

@@ -263,6 +263,109 @@ Test(matrix, knows_nats_that_are_no_presets)
 	leave(&u);
 }
 
+/* ---- Boxer ---- */
+
+static const char *strategy_of(const json_t *matrix, const char *from, const char *to)
+{
+	return boxlab_text(trial_of(cell_of(matrix, "boxer", from, to)), "strategy");
+}
+
+Test(matrix, boxer_connects_ordinary_programs)
+{
+	static const char *const programs[] = {"boxer", "boxer=plain --nonblocking"};
+	static struct use u;
+	const json_t *trial;
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		use(&u, OPTIONS("--technique", programs[i], "--nats", "lambda,none"));
+		expect(&u.b.ended, 0, "4 agrees");
+		cr_expect_str_eq(strategy_of(u.matrix, "lambda", "none"), "direct");
+		cr_expect_str_eq(strategy_of(u.matrix, "none", "none"), "direct");
+		trial = trial_of(cell_of(u.matrix, "boxer", "lambda", "lambda"));
+		cr_expect_str_eq(boxlab_text(trial, "strategy_reason"), "none");
+		cr_expect(json_is_real(json_object_get(trial, "strategy_ms")));
+		cr_expect_eq(json_integer_value(json_object_get(trial, "received")), 32768);
+		cr_expect_str_eq(boxlab_text(json_object_get(trial, "proof"), "reason"),
+				 "through caller-nat and listener-nat");
+		leave(&u);
+	}
+}
+
+Test(matrix, boxer_says_why_there_is_no_connection)
+{
+	static struct use u;
+	const json_t *cell;
+
+	use(&u, OPTIONS("--technique", "boxer", "--nats", "symmetric"));
+	expect(&u.b.ended, 0, "1 agrees");
+	cell = cell_of(u.matrix, "boxer", "symmetric", "symmetric");
+	cr_expect_str_eq(boxlab_text(trial_of(cell), "result"), "failed");
+	cr_expect_str_neq(boxlab_text(trial_of(cell), "strategy_reason"), "");
+	expect_reason(cell, "(Boxer: ");
+	leave(&u);
+}
+
+/* Theory says that there is no way; but whoever hangs has not found that out. */
+Test(matrix, boxer_must_give_up_by_itself)
+{
+	static struct outcome o;
+	static struct use u;
+
+	use(&u, OPTIONS("--deadline", "300", "--nats", "symmetric", "--technique",
+			"boxer=sh -c 'test $BOXLAB_ROLE = listen && exec plain; exec sleep 1000'"));
+	expect(&u.b.ended, 1, "differs: boxer, symmetric to symmetric");
+	expect_reason(cell_of(u.matrix, "boxer", "symmetric", "symmetric"),
+		      "still ran after its deadline");
+	/* Whoever looks into it finds what the nodes have told. */
+	COMMAND(&o, "grep", "-A3", "\"node\": \"listener\"", boxlab_path(&u.b, "out/boxer.jsonl"));
+	expect(&o, 0, "\"event\": \"joined\"");
+	leave(&u);
+}
+
+Test(matrix, counts_repetitions)
+{
+	static struct use u;
+	const json_t *cell;
+
+	use(&u, OPTIONS("--technique", "boxer", "--nats", "lambda", "--repeat", "3"));
+	expect(&u.b.ended, 0, "every cell 3 times");
+	cell = cell_of(u.matrix, "boxer", "lambda", "lambda");
+	cr_expect_eq(json_integer_value(json_object_get(cell, "made")), 3);
+	cr_expect_eq(json_integer_value(json_object_get(cell, "as_expected")), 3);
+	leave(&u);
+	use(&u, OPTIONS("--technique", "udp=false", "--nats", "lambda", "--repeat", "3"));
+	expect(&u.b.ended, 1, "0/3!");
+	leave(&u);
+}
+
+Test(matrix, two_functions_behind_one_nat_go_the_private_way)
+{
+	static struct use u;
+
+	use(&u, OPTIONS("--technique", "boxer", "--shape", "shared", "--nats", "linux,none"));
+	expect(&u.b.ended, 0, "2 agrees");
+	cr_expect_str_eq(strategy_of(u.matrix, "linux", "linux"), "private");
+	cr_expect_str_eq(boxlab_text(u.matrix, "shape"), "shared");
+	leave(&u);
+}
+
+Test(matrix, a_carrier_is_as_strict_as_theory_says)
+{
+	static struct use u;
+
+	use(&u, OPTIONS("--shape", "double", "--carrier", "cgnat-blocks", "--nats",
+			"lambda,symmetric,none", "--gap", "0"));
+	expect(&u.b.ended, 0, "each NAT is behind a carrier's: cgnat-blocks");
+	cr_expect_str_eq(boxlab_text(u.matrix, "carrier"), "cgnat-blocks");
+	cr_expect_eq(json_array_size(json_object_get(u.matrix, "nats")), 4);
+	cr_expect_str_eq(
+		boxlab_text(json_object_get(trial_of(cell_of(u.matrix, "udp", "lambda", "none")),
+					    "proof"),
+			    "reason"),
+		"through caller-nat, caller-carrier and listener-carrier");
+	leave(&u);
+}
+
 /* The example of the documentation, held against theory. */
 Test(matrix, the_puncher_of_the_documentation_works)
 {
@@ -298,6 +401,12 @@ Test(matrix, explains_its_command_line)
 		{{"--select", "from=mars"}, "\"mars\" is none of lambda, "},
 		{{"--nats", "lambda", "--select", "theory=fails"}, "no cell is left"},
 		{{"--shard", "3/2"}, "\"3/2\" is no K/N"},
+		{{"--shape", "round"}, "\"round\" is none of apart, shared, double, crowd"},
+		{{"--shape", "crowd"}, "only the technique boxer can be a crowd"},
+		{{"--carrier", "linux"}, "only the shape double has one"},
+		{{"--shape", "double", "--carrier", "mars"}, "\"mars\" is no NAT"},
+		{{"--relay"}, "only the technique boxer can"},
+		{{"--repeat", "0"}, "\"0\" is no number from 1 to"},
 		{{"--jobs", "0"}, "\"0\" is no number from 1 to"},
 		{{"--gap", "soon"}, "\"soon\" is no number from 0 to"},
 		{{"--deadline", "-5"}, "\"-5\" is no number from 1 to"},
