@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DOC: Theory of operation
+ *
+ * What it costs to connect: from connect() to the first byte. The server writes one
+ * byte to whom it has accepted, and echoes one byte after that; the client connects
+ * again and again, one connection after the other, and takes three times of each:
+ *
+ *	client                     server
+ *	connect() ---- SYN ------> |
+ *	   | <------------------- |	connected
+ *	   | ---- ACK -----------> | accept(), and a byte
+ *	   | <------------------- |	first byte
+ *	   | ---- a byte --------> |
+ *	   | <--- the same byte -- |	reply, counted from the first byte on
+ *
+ * So over a plain path the first byte comes after two round trips, and a reply takes
+ * one. The client closes with a reset, for there is nothing left to be said, and no
+ * state that the next one would have to be kept apart from. The first connections
+ * are warm-up, reported apart: what a function learns by them is not learned again.
+ *
+ * Exit status: 0, 1 when something failed, 2 for a wrong command line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXIT_MISUSED 2
+#define COUNT_MAX    1000000UL
+
+/** struct times - of one connection, since its connect(); the reply since the first byte */
+struct times {
+	uint64_t connected, first, reply;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int __attribute__((format(printf, 1, 2))) fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fputs("firstbyte: ", stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+	return EXIT_FAILURE;
+}
+
+static void no_delay(int fd)
+{
+	const int one = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+/* ---- the server ---- */
+
+/* A client that goes is no failure of ours. */
+static void greet(int fd)
+{
+	char byte = '!';
+
+	no_delay(fd);
+	while (send(fd, &byte, 1, MSG_NOSIGNAL) == 1)
+		if (recv(fd, &byte, 1, 0) != 1)
+			return;
+}
+
+static int serve(uint16_t port)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
+	const int one = 1;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(listener, (struct sockaddr *)&sin, sizeof(sin)) < 0 ||
+	    listen(listener, SOMAXCONN) < 0)
+		return fail("cannot listen on port %u: %s", port, strerror(errno));
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+			return fail("accept: %s", strerror(errno));
+		if (fd < 0)
+			continue;
+		greet(fd);
+		(void)close(fd);
+	}
+}
+
+/* ---- the client ---- */
+
+static int wait_for(int fd, short events)
+{
+	struct pollfd pfd = {.fd = fd, .events = events};
+
+	while (poll(&pfd, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* Return: 0 when it is connected, or -errno. */
+static int finish_connect(int fd)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+	int r = wait_for(fd, POLLOUT);
+
+	if (r < 0)
+		return r;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? -errno : -error;
+}
+
+static int receive(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(fd, &byte, 1, 0);
+		if (n == 1)
+			return 0;
+		if (n == 0)
+			return -ECONNRESET;
+		if (errno == EAGAIN)
+			(void)wait_for(fd, POLLIN);
+		else if (errno != EINTR)
+			return -errno;
+	}
+}
+
+static int talk(int fd, const struct sockaddr_in *to, struct times *ret)
+{
+	uint64_t began = now_ns();
+	int r = connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0 ? -errno : 0;
+
+	if (r == -EINPROGRESS)
+		r = finish_connect(fd);
+	ret->connected = now_ns() - began;
+	if (r == 0)
+		r = receive(fd);
+	ret->first = now_ns() - began;
+	no_delay(fd);
+	began = now_ns();
+	if (r == 0 && send(fd, "?", 1, MSG_NOSIGNAL) != 1)
+		r = -errno;
+	if (r == 0)
+		r = receive(fd);
+	ret->reply = now_ns() - began;
+	return r;
+}
+
+static int once(const struct sockaddr_in *to, bool nonblock, struct times *ret)
+{
+	const struct linger reset = {.l_onoff = 1};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0), 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = talk(fd, to, ret);
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	(void)close(fd);
+	return r;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* "NAME": {"median_us": ..., ...}, of the member at @offset. */
+static void print(const char *name, const struct times *times, unsigned long n, size_t offset,
+		  uint64_t *v)
+{
+	for (unsigned long i = 0; i < n; i++)
+		(void)memcpy(&v[i], (const char *)&times[i] + offset, sizeof(*v));
+	qsort(v, n, sizeof(*v), compare);
+	(void)printf(", \"%s\": {\"min_us\": %.1f, \"median_us\": %.1f, \"p90_us\": %.1f, "
+		     "\"max_us\": %.1f}",
+		     name, (double)v[0] / 1e3, ((double)v[(n - 1) / 2] + (double)v[n / 2]) / 2e3,
+		     (double)v[(n * 90 + 99) / 100 - 1] / 1e3, (double)v[n - 1] / 1e3);
+}
+
+static int measure(const struct sockaddr_in *to, unsigned long count, unsigned long warmup,
+		   bool nonblock)
+{
+	struct times *times = calloc(warmup + count, sizeof(*times));
+	uint64_t *v = calloc(count, sizeof(*v));
+	int r = times && v ? 0 : -ENOMEM;
+
+	for (unsigned long i = 0; r == 0 && i < warmup + count; i++)
+		r = once(to, nonblock, &times[i]);
+	if (r == 0) {
+		(void)printf("{\"connections\": %lu, \"very_first_us\": %.1f", count,
+			     (double)times[0].first / 1e3);
+		print("connected", times + warmup, count, offsetof(struct times, connected), v);
+		print("first_byte", times + warmup, count, offsetof(struct times, first), v);
+		print("reply", times + warmup, count, offsetof(struct times, reply), v);
+		(void)puts("}");
+	}
+	free(times);
+	free(v);
+	return r < 0 ? fail("%s", strerror(-r)) : EXIT_SUCCESS;
+}
+
+/* ---- the command line ---- */
+
+static const char usage[] =
+	"usage: firstbyte --serve PORT\n"
+	"       firstbyte [--count N] [--warmup N] [--nonblock] HOST PORT\n"
+	"\n"
+	"Measure what it costs to connect: from connect() to the first byte, and a request\n"
+	"and its reply after that. One connection after the other; prints JSON.\n"
+	"\n"
+	"  --serve PORT  be the server, on all IPv4 addresses\n"
+	"  --count N     connections to measure (200)\n"
+	"  --warmup N    connections before, of which only the first is told (10)\n"
+	"  --nonblock    non-blocking sockets and poll()\n";
+
+static int show_usage(bool asked)
+{
+	(void)fputs(usage, asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : EXIT_MISUSED;
+}
+
+static unsigned long number(const char *what, const char *text, unsigned long min,
+			    unsigned long max)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9' || value < min || value > max) {
+		(void)fail("%s: \"%s\" is not a number from %lu to %lu", what, text, min, max);
+		exit(EXIT_MISUSED);
+	}
+	return value;
+}
+
+static int resolve(const char *host, uint16_t port, struct sockaddr_in *ret)
+{
+	const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *list;
+	int r = getaddrinfo(host, NULL, &hints, &list);
+
+	if (r)
+		return fail("%s: %s", host, gai_strerror(r));
+	(void)memcpy(ret, list->ai_addr, sizeof(*ret));
+	ret->sin_port = htons(port);
+	freeaddrinfo(list);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"serve", required_argument, NULL, 's'},  {"count", required_argument, NULL, 'c'},
+		{"warmup", required_argument, NULL, 'w'}, {"nonblock", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},	  {0},
+	};
+	unsigned long count = 200, warmup = 10, port = 0;
+	struct sockaddr_in to;
+	bool nonblock = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (opt == 's')
+			port = number("--serve", optarg, 1, UINT16_MAX);
+		else if (opt == 'c')
+			count = number("--count", optarg, 1, COUNT_MAX);
+		else if (opt == 'w')
+			warmup = number("--warmup", optarg, 1, COUNT_MAX);
+		else if (opt == 'n')
+			nonblock = true;
+		else
+			return show_usage(opt == 'h');
+	}
+	if (argc - optind != (port ? 0 : 2))
+		return show_usage(false);
+	if (port)
+		return serve((uint16_t)port);
+	port = number("port", argv[optind + 1], 1, UINT16_MAX);
+	if (resolve(argv[optind], (uint16_t)port, &to))
+		return EXIT_FAILURE;
+	return measure(&to, count, warmup, nonblock);
+}
