@@ -37,6 +37,7 @@
 
 #define EXIT_MISUSED 2
 #define ROUNDS_MAX   10000000UL
+#define PAUSE_MAX    60000UL
 #define MESSAGE_MAX  (64UL << 20)
 #define CLIENTS_MAX  1000
 #define CHUNK	     65536
@@ -48,7 +49,7 @@
  */
 struct client {
 	const char *host, *port;
-	unsigned long rounds, warmup, size;
+	unsigned long rounds, warmup, size, pause_ms;
 	bool nonblock;
 	uint64_t connect_ns;
 	uint64_t *rtt_ns;
@@ -336,6 +337,15 @@ static void fill(char *message, size_t size, uint64_t round)
 	}
 }
 
+/* Signals may cut it short, which does no harm. */
+static void rest(unsigned long ms)
+{
+	const struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+
+	if (ms)
+		(void)nanosleep(&pause, NULL);
+}
+
 static int play(struct client *c, int fd, char *out, char *in)
 {
 	for (unsigned long i = 0; i < c->warmup + c->rounds; i++) {
@@ -343,6 +353,8 @@ static int play(struct client *c, int fd, char *out, char *in)
 		int r;
 
 		fill(out, c->size, i);
+		if (i > 0)
+			rest(c->pause_ms);
 		began = now_ns();
 		r = exchange(c, fd, out, in);
 		if (r < 0)
@@ -413,7 +425,8 @@ static int measure(struct client *c)
 
 static const char usage[] =
 	"usage: pingpong --serve PORT [--nonblock]\n"
-	"       pingpong [--rounds N] [--size BYTES] [--warmup N] [--nonblock] HOST PORT\n"
+	"       pingpong [--rounds N] [--size BYTES] [--warmup N] [--pause MS] [--nonblock]\n"
+	"                HOST PORT\n"
 	"\n"
 	"Measure round trips over TCP. The server echoes; the client sends a message,\n"
 	"waits for all of it to come back, and prints JSON.\n"
@@ -422,6 +435,7 @@ static const char usage[] =
 	"  --rounds N     rounds to measure (1000)\n"
 	"  --size BYTES   size of a message (1024)\n"
 	"  --warmup N     rounds before, which are not measured (0)\n"
+	"  --pause MS     before each round but the first (0)\n"
 	"  --nonblock     non-blocking sockets and poll()\n";
 
 static int show_usage(bool asked)
@@ -448,13 +462,10 @@ static unsigned long number(const char *what, const char *text, unsigned long mi
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"serve", required_argument, NULL, 'l'},
-		{"rounds", required_argument, NULL, 'r'},
-		{"size", required_argument, NULL, 's'},
-		{"warmup", required_argument, NULL, 'w'},
-		{"nonblock", no_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"serve", required_argument, NULL, 'l'}, {"rounds", required_argument, NULL, 'r'},
+		{"size", required_argument, NULL, 's'},	 {"warmup", required_argument, NULL, 'w'},
+		{"pause", required_argument, NULL, 'p'}, {"nonblock", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},	 {0},
 	};
 	struct client c = {.rounds = 1000, .size = 1024};
 	const char *serve_port = NULL;
@@ -469,6 +480,8 @@ int main(int argc, char **argv)
 			c.size = number("--size", optarg, 1, MESSAGE_MAX);
 		else if (opt == 'w')
 			c.warmup = number("--warmup", optarg, 0, ROUNDS_MAX);
+		else if (opt == 'p')
+			c.pause_ms = number("--pause", optarg, 0, PAUSE_MAX);
 		else if (opt == 'n')
 			c.nonblock = true;
 		else
