@@ -79,7 +79,7 @@ static struct hop_entry entry_of(const struct conntrack_flow *flow, bool turned)
 				  .bytes = flow->bytes + flow->reply_bytes};
 }
 
-static int make_table(const struct proof_router *router, struct table *ret_table)
+static int make_table(const struct proof_router *router, uint8_t proto, struct table *ret_table)
 {
 	struct hop_entry *list = calloc(2 * router->n_flows + 1, sizeof(*list));
 	size_t n = 0;
@@ -87,7 +87,7 @@ static int make_table(const struct proof_router *router, struct table *ret_table
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < router->n_flows; i++) {
-		if (router->flows[i].proto != IPPROTO_TCP)
+		if (router->flows[i].proto != proto)
 			continue;
 		list[n++] = entry_of(&router->flows[i], false);
 		list[n++] = entry_of(&router->flows[i], true);
@@ -137,13 +137,15 @@ static struct conntrack_flow join(const struct chain_part *parts, size_t n, uint
 	const struct hop_entry last = entry_of(parts[n - 1].flow, parts[n - 1].turned);
 	struct conntrack_flow flow = {
 		.id = id,
-		.proto = IPPROTO_TCP,
+		.proto = first.part.flow->proto,
 		.src = first.left.a,
 		.dst = first.left.b,
 		.reply_src = last.right.b,
 		.reply_dst = last.right.a,
 		.bytes = UINT64_MAX,
 		.reply_bytes = UINT64_MAX,
+		.packets = UINT64_MAX,
+		.reply_packets = UINT64_MAX,
 		.was_established = true,
 		.established_at = UINT64_MAX,
 	};
@@ -153,6 +155,8 @@ static struct conntrack_flow join(const struct chain_part *parts, size_t n, uint
 
 		least(&flow.bytes, parts[i].turned ? part->reply_bytes : part->bytes);
 		least(&flow.reply_bytes, parts[i].turned ? part->bytes : part->reply_bytes);
+		least(&flow.packets, parts[i].turned ? part->reply_packets : part->packets);
+		least(&flow.reply_packets, parts[i].turned ? part->packets : part->reply_packets);
 		least(&flow.established_at, part->established_at);
 		flow.was_established &= part->was_established;
 	}
@@ -195,7 +199,7 @@ static int fill(struct chain *chain, struct table *tables, const struct proof_en
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < chain->n_way; i++)
-		r = make_table(chain->way[i], &tables[i]);
+		r = make_table(chain->way[i], chain->proto, &tables[i]);
 	if (r < 0)
 		return r;
 	room = tables[0].n + 1;
@@ -298,6 +302,8 @@ int chains_make(const struct proof_case *c, struct chains *ret_chains)
 	}
 	for (int i = 0; r == 0 && i < 2; i++) {
 		struct proof_end *end = i ? &seen->to : &seen->from;
+
+		chain[i].proto = c->proto ? c->proto : IPPROTO_TCP;
 
 		if (i && shared) {
 			end->router = seen->from.router;

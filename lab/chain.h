@@ -22,12 +22,14 @@ struct chain_part {
 /**
  * struct chain - NATs in a row
  * @way: the row; @n_way of them, the node's nearest first
+ * @proto: of the connection
  * @router: what they are as one
  * @parts: @n_way for each flow of @router; NULL when there is only one NAT
  */
 struct chain {
 	const struct proof_router *way[PROOF_ROUTERS_MAX];
 	size_t n_way;
+	uint8_t proto;
 	struct proof_router router;
 	char name[CHAIN_NAME_MAX];
 	struct conntrack_flow *flows;

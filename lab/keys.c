@@ -487,13 +487,16 @@ static const struct keys_place *place_of(const struct keys_places *places, const
 /* By this very key? Places of one member are side by side. */
 static bool given_by(const struct keys_places *places, const void *member, const struct key *key)
 {
-	const struct keys_place *end = places->place + places->n;
 	const struct keys_place *place = place_of(places, member);
+	size_t i;
 
-	while (place && place > places->place && place[-1].member == member)
-		place--;
-	for (; place && place < end && place->member == member; place++)
-		if (place->key == key && place->good)
+	if (!place)
+		return false;
+	i = (size_t)(place - places->place);
+	while (i > 0 && places->place[i - 1].member == member)
+		i--;
+	for (; i < places->n && places->place[i].member == member; i++)
+		if (places->place[i].key == key && places->place[i].good)
 			return true;
 	return false;
 }

@@ -8,6 +8,7 @@
 
 #include "lab/nat_json.h"
 #include "lab/scenario_keys.h"
+#include "lab/scenario_member_keys.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -48,12 +49,13 @@ static json_t *node(const struct plan *plan, const struct plan_node *node)
 {
 	const struct topo_node *topo = &plan->spec.nodes[node->topo];
 
-	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:i}", "name", node->name, "role",
-			 scenario_role_words[node->from->role], "nat",
+	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:i, s:b, s:o, s:o}", "name",
+			 node->name, "role", scenario_role_words[node->from->role], "nat",
 			 node->nat == PLAN_NONE ? NULL : plan->nats[node->nat].name, "inside",
 			 address(&node->inside), "external", address(&node->external), "others",
 			 addresses(topo->others, topo->n_others), "run", words(node->from->run),
-			 "wait", (int)node->wait);
+			 "wait", (int)node->wait, "later", node->from->later, "options",
+			 words(node->from->options), "under", words(node->from->under));
 }
 
 static json_t *nat(const struct plan *plan, const struct plan_nat *nat)
@@ -216,6 +218,34 @@ static json_t *wire_changes(const struct scenario_step *step)
 	return list;
 }
 
+static json_t *member_changes(const struct scenario_step *step)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < step->n_members; i++) {
+		const struct scenario_member_change *c = &step->members[i];
+
+		(void)json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "change", c->name,
+							    "do", scenario_member_do_words[c->what],
+							    "at_ns", (json_int_t)c->after_ns));
+	}
+	return list;
+}
+
+static json_t *events(const struct scenario_step *step)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < step->n_events; i++) {
+		const struct scenario_event *e = &step->events[i];
+
+		(void)json_array_append_new(list, json_pack("{s:s, s:s?, s:s?, s:b}", "event",
+							    e->event, "node", e->node, "about",
+							    e->about, "never", e->never));
+	}
+	return list;
+}
+
 static json_t *wire(const struct plan *plan, const struct plan_wire *wire)
 {
 	const struct fate_spec *from = plan->spec.links[wire->link].wire->from;
@@ -224,6 +254,9 @@ static json_t *wire(const struct plan *plan, const struct plan_wire *wire)
 			 "up", fates(&from[SCENARIO_UP]), "down", fates(&from[SCENARIO_DOWN]));
 }
 
+static const char *const links_words[] = {
+	[LINKS_NONE] = "none", [LINKS_ALL] = "all", [LINKS_POSSIBLE] = "possible"};
+
 static json_t *step(const struct scenario_step *step)
 {
 	json_t *expect =
@@ -231,13 +264,14 @@ static json_t *step(const struct scenario_step *step)
 			  scenario_path_words[step->path], "dropped_by", step->dropped_by);
 
 	return json_pack(
-		"{s:s, s:b, s:o, s:o, s:o, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "name",
-		step->name, "links", step->links, "listening", listening(step), "nat",
-		changes(step), "wire", wire_changes(step), "boxer", step->boxer, "proto",
-		step->proto == IPPROTO_UDP ? "udp" : "tcp", "timeout_ns",
-		(json_int_t)step->timeout_ns, "serve", programs(step->serve, step->n_serve), "run",
-		programs(step->run, step->n_run), "values", values(step->values, step->n_values),
-		"moved", moved(step->moved, step->n_moved), "expect", expect);
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"name", step->name, "links", links_words[step->links], "listening", listening(step),
+		"nat", changes(step), "wire", wire_changes(step), "member", member_changes(step),
+		"boxer", step->boxer, "proto", step->proto == IPPROTO_UDP ? "udp" : "tcp",
+		"timeout_ns", (json_int_t)step->timeout_ns, "serve",
+		programs(step->serve, step->n_serve), "run", programs(step->run, step->n_run),
+		"events", events(step), "values", values(step->values, step->n_values), "moved",
+		moved(step->moved, step->n_moved), "expect", expect);
 }
 
 int plan_print_json(const struct plan *plan, FILE *out)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "lab/scenario_keys.h"
 #include "lab/scenario_link_keys.h"
+#include "lab/scenario_member_keys.h"
 #include "lab/scenario_nat_keys.h"
 
 #include <inttypes.h>
@@ -78,6 +79,23 @@ static void print_also(const char *verb, const struct addr *addrs, size_t n, int
 	(void)fputc('\n', out);
 }
 
+/* What is said of its Boxer process, indented by @indent. */
+static void print_process(const struct plan_node *node, int indent, FILE *out)
+{
+	if (node->from->later)
+		(void)fprintf(out, "%*s  starts later\n", indent, "");
+	if (node->from->options) {
+		(void)fprintf(out, "%*s  with ", indent, "");
+		print_command(node->from->options, out);
+		(void)fputc('\n', out);
+	}
+	if (node->from->under) {
+		(void)fprintf(out, "%*s  under ", indent, "");
+		print_command(node->from->under, out);
+		(void)fputc('\n', out);
+	}
+}
+
 /* The guest of a function, indented by @indent. */
 static void print_guest(const struct plan_node *node, int indent, FILE *out)
 {
@@ -112,6 +130,7 @@ static void print_nodes(const struct plan *plan, FILE *out)
 			      node->nat == PLAN_NONE ? "-" : plan->nats[node->nat].name,
 			      addr_format(&node->external, external));
 		print_also("has", topo->others, topo->n_others, name, out);
+		print_process(node, name, out);
 		print_guest(node, name, out);
 	}
 }
@@ -325,6 +344,26 @@ static void print_changes(const struct scenario_step *step, FILE *out)
 		plan_print_wire(&change->wire, &change->given, out);
 		print_when(change->after_ns, change->keep, out);
 	}
+	for (size_t i = 0; i < step->n_members; i++) {
+		const struct scenario_member_change *change = &step->members[i];
+
+		(void)fprintf(out, "    member  %s: %s", change->name,
+			      scenario_member_do_words[change->what]);
+		print_when(change->after_ns, false, out);
+	}
+}
+
+static void print_events(const struct scenario_step *step, FILE *out)
+{
+	for (size_t i = 0; i < step->n_events; i++) {
+		const struct scenario_event *event = &step->events[i];
+
+		(void)fprintf(out, "    %-6s  %s by %s", event->never ? "never" : "event",
+			      event->event, event->node ? event->node : "every function");
+		if (event->about)
+			(void)fprintf(out, " about %s", event->about);
+		(void)fputc('\n', out);
+	}
 }
 
 static void print_step(const struct scenario_step *step, size_t number, FILE *out)
@@ -340,7 +379,8 @@ static void print_step(const struct scenario_step *step, size_t number, FILE *ou
 		      step->boxer ? "" : "without Boxer, ",
 		      keys_format_duration(step->timeout_ns, timeout));
 	if (step->links)
-		(void)fputs("    links   every function to every other\n", out);
+		(void)fprintf(out, "    links   every function to every other%s\n",
+			      step->links == LINKS_POSSIBLE ? ", where possible" : "");
 	for (size_t i = 0; i < step->n_listening; i++)
 		(void)fprintf(out, "    await   %s listens on %s %u\n", step->listening[i].node,
 			      port_word(step), step->listening[i].port);
@@ -349,6 +389,7 @@ static void print_step(const struct scenario_step *step, size_t number, FILE *ou
 		print_program("serve", step, &step->serve[i], width, out);
 	for (size_t i = 0; i < step->n_run; i++)
 		print_program("run", step, &step->run[i], width, out);
+	print_events(step, out);
 	print_values("values", step->values, step->n_values, out);
 	print_values("moved", step->moved, step->n_moved, out);
 	if (!step->n_run && !step->dropped_by)

@@ -68,9 +68,10 @@ static void say_finding(const struct proof_case *c, const struct finding *f, str
 	const struct hop *hop = &f->hop;
 	char t[4][ADDR_TEXT_MAX];
 	char time[HUMAN_TEXT_MAX];
-	struct addr at = c->to.inside;
+	struct addr at = c->to.inside, from = c->from.inside;
 
-	at.port = c->port;
+	at.port = c->from_port ? 0 : c->port;
+	from.port = c->from_port;
 	switch (f->stage) {
 	case STAGE_NOT_IN_TO:
 		because(proof, "%s holds no connection of %s (%s) with %s (%s)", to_nat->name,
@@ -81,11 +82,10 @@ static void say_finding(const struct proof_case *c, const struct finding *f, str
 		at = hop->to.outer;
 		if (view_is_public(&c->to)) {
 			at = c->to.external;
-			at.port = c->port;
+			at.port = c->from_port ? 0 : c->port;
 		}
 		because(proof, "%s holds no connection of %s (%s) with %s (%s)", from_nat->name,
-			c->from.name, addr_format(&c->from.inside, t[0]), c->to.name,
-			addr_format(&at, t[1]));
+			c->from.name, addr_format(&from, t[0]), c->to.name, addr_format(&at, t[1]));
 		break;
 	case STAGE_MISMATCH:
 		because(proof,

@@ -107,6 +107,8 @@ struct proof_link {
  * struct proof_case - all that is known of one connection's way
  * @from: who connected
  * @to: who listened on @port
+ * @from_port: the port of @from's own end, where that is what is known of the
+ *	connection, whoever listened for it; 0: it is not
  * @proto: IPPROTO_TCP, which 0 means too, or IPPROTO_UDP
  * @sent: bytes that the program says went from @from to @to
  * @received: bytes that it says came back
@@ -121,7 +123,7 @@ struct proof_link {
 struct proof_case {
 	struct proof_end from, to;
 	uint8_t proto;
-	uint16_t port;
+	uint16_t port, from_port;
 	uint64_t sent, received;
 	uint64_t began, ended;
 	struct proof_router routers[PROOF_ROUTERS_MAX];

@@ -88,15 +88,15 @@ struct result_path {
 };
 
 /**
- * struct result_fault - a NAT or a wire that was changed
+ * struct result_fault - a NAT, a wire or a Boxer process that was changed
  * @step: index of that step in struct result
- * @nat, @wire: the name of the one that was; the other is NULL
+ * @nat, @wire, @member: the name of the one that was; the others are NULL
  * @what: in words
  * @at_ns, @undone_ns: since the run began; 0: it did not come to that
  */
 struct result_fault {
 	size_t step;
-	const char *nat, *wire;
+	const char *nat, *wire, *member;
 	char what[RESULT_DETAIL_MAX];
 	uint64_t at_ns, undone_ns;
 };

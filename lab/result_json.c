@@ -327,6 +327,7 @@ static json_t *faults(const struct result *result, bool *lost)
 		put(fault, "step", text(result->steps[f->step].name), lost);
 		put(fault, "nat", f->nat ? text(f->nat) : json_null(), lost);
 		put(fault, "wire", f->wire ? text(f->wire) : json_null(), lost);
+		put(fault, "member", f->member ? text(f->member) : json_null(), lost);
 		put(fault, "what", text(f->what), lost);
 		put(fault, "at_s", f->at_ns ? seconds(f->at_ns) : json_null(), lost);
 		put(fault, "undone_s", f->undone_ns ? seconds(f->undone_ns) : json_null(), lost);

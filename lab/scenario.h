@@ -86,7 +86,12 @@ struct scenario_node {
 	char **run;		    /* the guest started at once by `boxer run`, NULL-terminated,
 				   * or NULL: `boxer node` */
 	unsigned addresses;	    /* of each machine; more than one has only a public one */
-	unsigned wait; /* members that guest waits for; 0: all functions of the scenario */
+	unsigned wait;		/* members that guest waits for; 0: all functions of the scenario */
+	const char *strategies; /* that a function's Boxer may use; NULL: its own choice */
+	bool later;		/* a step starts its Boxer process */
+	char **options;		/* further ones of it, NULL-terminated, or NULL */
+	char **under;		/* the program that starts it, likewise */
+	bool relay;		/* a seed does that, too */
 };
 
 /** struct scenario_program - a program that a step starts in a node */
@@ -117,6 +122,13 @@ enum scenario_exit {
 	EXIT_ZERO,
 	EXIT_NONZERO,
 	EXIT_ANY,
+};
+
+/** enum scenario_links - the control links that a step waits for */
+enum scenario_links {
+	LINKS_NONE,
+	LINKS_ALL,	/* of every function to every other */
+	LINKS_POSSIBLE, /* but of those that say that their NATs allow none */
 };
 
 /** enum scenario_rebind - what a NAT forgets in favour of */
@@ -157,11 +169,44 @@ struct scenario_wire_change {
 	bool keep;
 };
 
+/** enum scenario_member_do - what becomes of a Boxer process */
+enum scenario_member_do {
+	MEMBER_START,
+	MEMBER_END,  /* it may leave: SIGTERM */
+	MEMBER_KILL, /* SIGKILL */
+};
+
+/**
+ * struct scenario_member_change - a Boxer process that is started or ended in a step
+ * @name: its machine's: "fn0"
+ */
+struct scenario_member_change {
+	struct where at;
+	char *name;
+	enum scenario_member_do what;
+	uint64_t after_ns; /* as of a NAT */
+};
+
+/**
+ * struct scenario_event - what a Boxer process must tell while a step runs, or must not
+ * @event: the event's name
+ * @node: who tells it; NULL: every function whose Boxer process runs
+ * @about: the machine that it is about; NULL: any, or none
+ * @never: it must not
+ */
+struct scenario_event {
+	struct where at;
+	char *event;
+	char *node;
+	char *about;
+	bool never;
+};
+
 /** struct scenario_step - one step; what it does not use is NULL or 0 */
 struct scenario_step {
 	struct where at;
 	char *name;
-	bool links;    /* wait until every function has a control link to every other */
+	enum scenario_links links;
 	bool boxer;    /* programs are started through `boxer exec` */
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP: by which "serve" and "listening" are heard */
 	uint64_t timeout_ns;
@@ -169,6 +214,10 @@ struct scenario_step {
 	size_t n_changes;
 	struct scenario_wire_change *wires; /* that are changed, in this order */
 	size_t n_wires;
+	struct scenario_member_change *members; /* that are started and ended, in this order */
+	size_t n_members;
+	struct scenario_event *events;
+	size_t n_events;
 	struct scenario_program *listening; /* programs that run already; .node and .port */
 	size_t n_listening;
 	struct scenario_program *serve;

@@ -78,6 +78,23 @@ static void check_guest(struct check *check, const struct scenario_node *node)
 			     check->n_functions);
 }
 
+/* What is said of its Boxer process. */
+static void check_process(struct check *check, const struct scenario_node *node)
+{
+	const struct {
+		const void *member;
+		const char *key;
+	} about[] = {{&node->later, "start"}, {&node->options, "options"}, {&node->under, "under"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(about); i++)
+		if (node->role == ROLE_HOST && check_given(check, about[i].member))
+			source_error(check->source, check_at(check, about[i].member, node->at),
+				     "%s: a host has no Boxer process", about[i].key);
+	if (node->role == ROLE_SEED && node->later)
+		source_error(check->source, check_at(check, &node->later, node->at),
+			     "start: nobody can join before the seed runs");
+}
+
 static void check_addresses(struct check *check, const struct scenario_node *node)
 {
 	struct where where = check_at(check, &node->addresses, node->at);
@@ -108,8 +125,10 @@ static void check_node(struct check *check, const struct scenario_node *node)
 			     "the seed is public, it cannot be behind a NAT");
 	check_link(check, node->link);
 	check_addresses(check, node);
-	if (!check_refused(check, &node->role))
-		check_guest(check, node);
+	if (check_refused(check, &node->role))
+		return;
+	check_guest(check, node);
+	check_process(check, node);
 }
 
 static void check_seeds(struct check *check)
@@ -216,10 +235,11 @@ static void check_without_run(struct check *check, const struct scenario_step *s
 				     "%s: the step has no 'run' to take it from", about_run[i].key);
 	if (!check_given(check, &step->serve) && !check_given(check, &step->links) &&
 	    !check_given(check, &step->listening) && !check_given(check, &step->changes) &&
-	    !check_given(check, &step->wires) && !source_complained_at(check->source, step->at))
+	    !check_given(check, &step->wires) && !check_given(check, &step->members) &&
+	    !check_given(check, &step->events) && !source_complained_at(check->source, step->at))
 		source_error(check->source, step->at,
 			     "the step does nothing; it needs 'links', 'listening', 'nat', 'wire', "
-			     "'serve' or 'run'");
+			     "'member', 'events', 'serve' or 'run'");
 }
 
 void check_after(struct check *check, const struct scenario_step *step, const uint64_t *member,
@@ -251,6 +271,10 @@ static void check_step(struct check *check, const struct scenario_step *step)
 		check_change(check, step, &step->changes[i]);
 	for (size_t i = 0; i < step->n_wires; i++)
 		check_wire(check, step, &step->wires[i]);
+	for (size_t i = 0; i < step->n_members; i++)
+		check_member(check, step, &step->members[i]);
+	for (size_t i = 0; i < step->n_events; i++)
+		check_event(check, &step->events[i]);
 	for (size_t i = 0; i < step->n_listening; i++)
 		(void)check_resolve(check, &step->listening[i].node, step->listening[i].at);
 	for (size_t i = 0; i < step->n_serve; i++) {

@@ -290,8 +290,9 @@ static void apply_earlier(const struct check *check, const struct scenario_step 
 			  const struct scenario_nat_change *change, struct nat *nat)
 {
 	for (const struct scenario_step *s = check->scenario->steps; s <= until; s++) {
-		for (const struct scenario_nat_change *c = s->changes;
-		     c < s->changes + s->n_changes; c++) {
+		for (size_t i = 0; i < s->n_changes; i++) {
+			const struct scenario_nat_change *c = &s->changes[i];
+
 			if (c == change)
 				return;
 			if (c->nat && strcmp(c->nat, change->nat) == 0 && (c->keep || s == until))

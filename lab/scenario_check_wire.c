@@ -63,8 +63,9 @@ static void apply_earlier(const struct check *check, const struct scenario_step 
 			  const struct scenario_wire_change *change, struct topo_wire *wire)
 {
 	for (const struct scenario_step *s = check->scenario->steps; s <= until; s++) {
-		for (const struct scenario_wire_change *c = s->wires; c < s->wires + s->n_wires;
-		     c++) {
+		for (size_t i = 0; i < s->n_wires; i++) {
+			const struct scenario_wire_change *c = &s->wires[i];
+
 			if (c == change)
 				return;
 			if (c->name && strcmp(c->name, change->name) == 0 &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interface between the parts of one pass of checks: scenario_check.c, which has
- * the nodes and the steps, scenario_check_nat.c and scenario_check_wire.c. Nothing
- * else includes it.
+ * the nodes and the steps, scenario_check_member.c, scenario_check_nat.c and
+ * scenario_check_wire.c. Nothing else includes it.
  */
 #ifndef LAB_SCENARIO_CHECKING_H
 #define LAB_SCENARIO_CHECKING_H
@@ -62,6 +62,11 @@ void check_link(struct check *check, const struct scenario_link *link);
 /** check_wire() - is there that wire, and can it be changed so? */
 void check_wire(struct check *check, const struct scenario_step *step,
 		const struct scenario_wire_change *change);
+/** check_member() - is there that Boxer process, and can that become of it then? */
+void check_member(struct check *check, const struct scenario_step *step,
+		  const struct scenario_member_change *change);
+/** check_event() - is there who could tell it? */
+void check_event(struct check *check, const struct scenario_event *event);
 /** check_change() - is there that NAT, and can it be changed so? */
 void check_change(struct check *check, const struct scenario_step *step,
 		  const struct scenario_nat_change *change);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "lab/scenario_link_keys.h"
+#include "lab/scenario_member_keys.h"
 #include "lab/scenario_nat_keys.h"
 
 #include <netinet/in.h>
@@ -10,8 +11,9 @@
 #define CPUS_MAX 1024
 
 const char *const scenario_role_words[] = {"function", "seed", "host", NULL};
-static const char *const links_words[] = {"all", NULL};
-static const int links_values[] = {true};
+static const char *const start_words[] = {"now", "later", NULL};
+static const char *const links_words[] = {"all", "possible", NULL};
+static const int links_values[] = {LINKS_ALL, LINKS_POSSIBLE};
 const char *const scenario_path_words[] = {"any", "direct", NULL};
 const char *const scenario_exit_words[] = {"zero", "nonzero", "any", NULL};
 static const char *const proto_words[] = {"tcp", "udp", NULL};
@@ -90,6 +92,31 @@ static const struct key node_rows[] = {
 		KEY_MEMBER(struct scenario_node, wait),
 		.doc = "How many functions, itself included, must be there before the "
 		       "guest of `run` starts.",
+	},
+	{
+		.name = "start",
+		.kind = KEY_ENUM,
+		.words = start_words,
+		.initial = "now",
+		KEY_MEMBER(struct scenario_node, later),
+		.doc = "When a function's Boxer process is started: with all the others, or "
+		       "`later`, by a step's `member`.",
+	},
+	{
+		.name = "options",
+		.kind = KEY_COMMAND,
+		.absent = "none",
+		KEY_MEMBER(struct scenario_node, options),
+		.doc = "More options for the Boxer process of a function or of the seed: "
+		       "`--silence 3`.",
+	},
+	{
+		.name = "under",
+		.kind = KEY_COMMAND,
+		.absent = "nothing",
+		KEY_MEMBER(struct scenario_node, under),
+		.doc = "A program, and its arguments, that starts that process, as `env A=b` "
+		       "would; it must become that process itself.",
 	},
 	{0},
 };
@@ -352,7 +379,9 @@ static const struct key step_rows[] = {
 		.values = links_values,
 		.absent = "not waited for",
 		KEY_MEMBER(struct scenario_step, links),
-		.doc = "Wait until every function has a control link to every other one.",
+		.doc = "Wait until every function has a control link to every other one; with "
+		       "`possible`, but for pairs of which both say that their NATs allow none. "
+		       "Functions whose Boxer process does not run are left out.",
 	},
 	{
 		.name = "listening",
@@ -383,6 +412,17 @@ static const struct key step_rows[] = {
 		.keys = &scenario_wire_keys,
 		KEY_ARRAY(struct scenario_step, wires),
 		.doc = "Links that are changed, in this order, behind the NATs.",
+	},
+	{
+		.name = "member",
+		.kind = KEY_ONE_OR_LIST,
+		.min = 1,
+		.max = 64,
+		.absent = "none",
+		.keys = &scenario_member_keys,
+		KEY_ARRAY(struct scenario_step, members),
+		.doc = "Boxer processes that are started and ended, in this order, behind the "
+		       "links.",
 	},
 	{
 		.name = "boxer",
@@ -423,6 +463,17 @@ static const struct key step_rows[] = {
 		.keys = &run_keys,
 		KEY_ARRAY(struct scenario_step, run),
 		.doc = "Programs, all started once the servers are ready.",
+	},
+	{
+		.name = "events",
+		.kind = KEY_ONE_OR_LIST,
+		.min = 1,
+		.max = 64,
+		.absent = "none",
+		.keys = &scenario_event_keys,
+		KEY_ARRAY(struct scenario_step, events),
+		.doc = "What Boxer processes must tell, from the step's changes on; waited for "
+		       "when the programs of `run` have ended. Or what they must not.",
 	},
 	{
 		.name = "timeout",

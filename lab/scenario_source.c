@@ -39,6 +39,14 @@ static void insert(struct scenario_errors *errors, struct where at, struct where
 	errors->n++;
 }
 
+/* A name in it may be anything, in the document and of a file; an error is one line. */
+static void put_on_one_line(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (*c == '\n' || *c == '\t')
+			*c = ' ';
+}
+
 void source_error(struct source *source, struct where at, const char *fmt, ...)
 {
 	cleanup_free char *sentence = NULL;
@@ -51,12 +59,14 @@ void source_error(struct source *source, struct where at, const char *fmt, ...)
 	va_end(ap);
 	if (r < 0)
 		sentence = NULL;
-	if (sentence &&
-	    asprintf(&text, "%s:%u:%u: %s", source->file, at.line, at.column, sentence) >= 0)
-		insert(source->errors, source->within.line ? source->within : at,
-		       source->within.line ? at : (struct where){0}, text);
-	else
+	if (!sentence ||
+	    asprintf(&text, "%s:%u:%u: %s", source->file, at.line, at.column, sentence) < 0) {
 		source->errors->more++; /* no memory for the words, but it counts */
+		return;
+	}
+	put_on_one_line(text);
+	insert(source->errors, source->within.line ? source->within : at,
+	       source->within.line ? at : (struct where){0}, text);
 }
 
 bool source_failed(const struct source *source)
@@ -91,9 +101,7 @@ const char *source_quote(const char *text, char buf[static SOURCE_QUOTE_MAX])
 			len--; /* not in the middle of a character */
 	}
 	(void)snprintf(buf, SOURCE_QUOTE_MAX, "'%.*s%s'", (int)len, text, tail);
-	for (char *c = buf; *c; c++)
-		if (*c == '\n' || *c == '\t')
-			*c = ' ';
+	put_on_one_line(buf);
 	return buf;
 }
 

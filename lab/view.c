@@ -133,12 +133,16 @@ static enum stage flow_stage(const struct proof_case *c, const struct proof_rout
 	return STAGE_GOOD;
 }
 
-/* A listener's port is known: its own, or, of a public one, that of the peer. */
+/* One end's port is known: of the end itself, or, of a public one, of its peer. */
 static bool has_port(const struct proof_case *c, bool of_from, const struct view *v)
 {
-	if (of_from)
-		return !view_is_public(&c->to) || v->peer.port == c->port;
-	return v->inner.port == c->port;
+	bool know_from = c->from_port;
+	const struct proof_end *other = of_from ? &c->to : &c->from;
+	uint16_t port = know_from ? c->from_port : c->port;
+
+	if (of_from == know_from)
+		return v->inner.port == port;
+	return !view_is_public(other) || v->peer.port == port;
 }
 
 static void set_key(const struct proof_case *c, bool of_from, struct view *v)

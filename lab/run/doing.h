@@ -8,6 +8,7 @@
 
 #include "lab/run/evidence.h"
 #include "lab/run/fault.h"
+#include "lab/run/hearing.h"
 #include "lab/run/program.h"
 #include "lab/run/world.h"
 
@@ -41,6 +42,7 @@ struct doing {
 	uint64_t deadline;
 	struct evidence evidence;
 	struct faults faults;
+	struct hearing hearing;
 	uint64_t dropped, dropped_after;
 };
 

@@ -305,6 +305,7 @@ int evidence_judge(const struct evidence *e, uint64_t sent, uint64_t received,
 	struct proof_case c = {
 		.proto = e->proto,
 		.port = e->step->serve[0].port,
+		.from_port = e->from_port,
 		.sent = sent,
 		.received = received,
 		.began = e->began,

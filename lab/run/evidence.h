@@ -15,6 +15,8 @@ struct carrier;
 /**
  * struct evidence - of one step; zeroed before it is begun
  * @proto: of the connection; 0: TCP. The caller's to set, after it was begun
+ * @from_port: of the connecting end, where that is known; 0: it is known by the port that
+ *	the other listens on. The caller's to set, too
  * @from, @to: the first program of "run" and the first of "serve" are theirs
  * @routers: indices into plan.nats of the NATs in between
  * @known: what was in their tables before, sorted by id
@@ -24,6 +26,7 @@ struct evidence {
 	struct world *world;
 	const struct scenario_step *step;
 	uint8_t proto;
+	uint16_t from_port;
 	const struct plan_node *from, *to;
 	size_t routers[PROOF_ROUTERS_MAX];
 	struct proof_known *known[PROOF_ROUTERS_MAX];

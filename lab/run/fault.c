@@ -2,14 +2,21 @@
 #include "lab/run/fault.h"
 
 #include "base/clock.h"
+#include "lab/expect.h"
 #include "lab/run/carrier.h"
+#include "lab/run/member.h"
+#include "lab/scenario_member_keys.h"
 #include "lab/scenario_nats.h"
 #include "lab/scenario_wires.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* That a process which was killed is heard of. */
+#define END_NS (5 * NS_PER_S)
 
 static struct result_fault *entry_of(const struct faults *faults, const struct fault *fault)
 {
@@ -32,10 +39,17 @@ static int describe(const struct fault *fault, char *buf, size_t size)
 
 	if (!f)
 		return -errno;
-	if (fault->kind == FAULT_NAT)
+	switch (fault->kind) {
+	case FAULT_NAT:
 		plan_print_change(fault->nat.change, f);
-	else
+		break;
+	case FAULT_WIRE:
 		plan_print_wire(&fault->wire.change->wire, &fault->wire.change->given, f);
+		break;
+	case FAULT_MEMBER:
+		(void)fputs(scenario_member_do_words[fault->member.change->what], f);
+		break;
+	}
 	return fclose(f) == 0 ? 0 : -errno;
 }
 
@@ -65,10 +79,33 @@ static void make_wire(struct fault *fault, struct world *world,
 	entry->wire = wire->name;
 }
 
+static void make_member(struct fault *fault, struct world *world,
+			const struct scenario_member_change *change, struct result_fault *entry)
+{
+	fault->kind = FAULT_MEMBER;
+	fault->member.change = change;
+	fault->member.machine = world_machine(world, change->name);
+	fault->after_ns = change->after_ns;
+	entry->member = fault->member.machine->node->name;
+}
+
+/* The one of that number of the step's. */
+static void make(struct fault *fault, struct world *world, const struct scenario_step *step,
+		 size_t i, struct result_fault *entry)
+{
+	if (i < step->n_changes)
+		make_nat(fault, world, &step->changes[i], entry);
+	else if (i - step->n_changes < step->n_wires)
+		make_wire(fault, world, &step->wires[i - step->n_changes], entry);
+	else
+		make_member(fault, world, &step->members[i - step->n_changes - step->n_wires],
+			    entry);
+}
+
 int faults_make(struct faults *faults, struct world *world, const struct scenario_step *step,
 		size_t result_step, struct error *err)
 {
-	size_t n = step->n_changes + step->n_wires;
+	size_t n = step->n_changes + step->n_wires + step->n_members;
 
 	faults->world = world;
 	faults->list = calloc(n + 1, sizeof(*faults->list));
@@ -82,10 +119,7 @@ int faults_make(struct faults *faults, struct world *world, const struct scenari
 			return error_sys(err, ENOMEM, "%s", step->name);
 		entry->step = result_step;
 		fault->result = world->result->n_faults - 1;
-		if (faults->n < step->n_changes)
-			make_nat(fault, world, &step->changes[faults->n], entry);
-		else
-			make_wire(fault, world, &step->wires[faults->n - step->n_changes], entry);
+		make(fault, world, step, faults->n, entry);
 		if (describe(fault, entry->what, sizeof(entry->what)) < 0)
 			return error_sys(err, ENOMEM, "%s", step->name);
 	}
@@ -125,6 +159,51 @@ static int apply_wire(struct faults *faults, struct fault *fault, struct error *
 	return carrier_set(faults->world, fault->wire.index, now, err);
 }
 
+static bool has_ended(void *arg)
+{
+	const struct member *member = arg;
+
+	return !member_runs(member);
+}
+
+static int start_member(struct world *world, struct machine *machine, struct error *err)
+{
+	int r = 0;
+
+	if (machine->member)
+		r = world_wait(world, &(struct wait){.done = has_ended,
+						     .arg = machine->member,
+						     .deadline = clock_now() + END_NS});
+	if (r == -ETIMEDOUT)
+		return error_set(err, EXPECT_UNMET,
+				 "%s has not ended, so it can't be started again",
+				 machine->node->name);
+	return r < 0 ? r : member_start(machine, err);
+}
+
+static int apply_member(struct faults *faults, struct fault *fault, struct error *err)
+{
+	struct machine *machine = fault->member.machine;
+
+	if (fault->member.change->what == MEMBER_START)
+		return start_member(faults->world, machine, err);
+	member_stop(machine->member, fault->member.change->what == MEMBER_KILL ? SIGKILL : SIGTERM);
+	return 0;
+}
+
+static int apply(struct faults *faults, struct fault *fault, struct error *err)
+{
+	switch (fault->kind) {
+	case FAULT_NAT:
+		return apply_nat(faults, fault, err);
+	case FAULT_WIRE:
+		return apply_wire(faults, fault, err);
+	case FAULT_MEMBER:
+		return apply_member(faults, fault, err);
+	}
+	return 0;
+}
+
 int faults_apply(struct faults *faults, uint64_t elapsed_ns, struct error *err)
 {
 	int r = 0;
@@ -135,12 +214,24 @@ int faults_apply(struct faults *faults, uint64_t elapsed_ns, struct error *err)
 		if (fault->applied || fault->after_ns > elapsed_ns)
 			continue;
 		fault->applied = true;
-		r = fault->kind == FAULT_NAT ? apply_nat(faults, fault, err)
-					     : apply_wire(faults, fault, err);
+		r = apply(faults, fault, err);
 		if (r == 0)
 			entry_of(faults, fault)->at_ns = since_began(faults->world);
 	}
 	return r;
+}
+
+const char *fault_name(const struct fault *fault)
+{
+	switch (fault->kind) {
+	case FAULT_NAT:
+		return fault->nat.change->nat;
+	case FAULT_WIRE:
+		return fault->wire.change->name;
+	case FAULT_MEMBER:
+		return fault->member.change->name;
+	}
+	return "";
 }
 
 uint64_t faults_next(const struct faults *faults)

@@ -225,6 +225,8 @@ int judge_step(struct doing *d, struct error *err)
 	int r = judge_exits(d, err);
 
 	if (!r)
+		r = hearing_judge(&d->hearing, err);
+	if (!r)
 		r = judge_dropped(d, err);
 	if (!r)
 		r = judge_numbers(d, &numbers, err);

@@ -11,11 +11,13 @@
  * When a member's process ends, what is left in its pipe is read first, for its
  * last words ("failed") say why it ended. An end that nobody has asked for is
  * trouble, except of a function whose guest has ended well: then Boxer's work is
- * done.
+ * done. After an end that was asked for it may be started again; then it has another
+ * process and pipe, and the same file of events.
  */
 #include "lab/run/member.h"
 
 #include "base/cleanup.h"
+#include "lab/run/hearing.h"
 #include "lab/run/program.h"
 
 #include <fcntl.h>
@@ -27,33 +29,52 @@
 #define LINE_BYTES   4096
 #define SEED_LISTEN  "0.0.0.0"
 #define EVENTS_FD    "3"
-#define OPTIONS_MAX  16
+#define OPTIONS_MAX  64
 #define FAILED_BYTES 256
 
 /**
  * struct member - a Boxer process
+ * @lives: how often it was started
+ * @stopped: a step wants it to end
  * @pipe: its events; @io watches it
  * @log: the file they are copied to, or -1
  * @line, @len: the line that is being read
  * @too_long: it passed LINE_BYTES, its rest is skipped
- * @up: see member_is_up()
+ * @up, @measuring: see member_is_up(), member_is_measuring()
  * @control: see member_control_port()
  * @failed: its last words; empty when there were none
- * @linked: one for each node of the plan
+ * @linked, @known, @apart: one for each node of the plan; @apart: no link is possible
  */
 struct member {
 	struct machine *machine;
 	struct program program;
+	unsigned lives;
+	bool stopped;
 	struct ev_io io;
 	int pipe, log;
 	char line[LINE_BYTES];
 	size_t len;
 	bool too_long;
-	bool up;
+	bool up, measuring;
 	uint16_t control;
 	char failed[FAILED_BYTES];
-	bool *linked;
+	bool *linked, *known, *apart;
 };
+
+int member_log(const struct member *member)
+{
+	return member->log;
+}
+
+bool member_runs(const struct member *member)
+{
+	return member->program.machine && !member->program.ended;
+}
+
+bool member_takes_part(const struct member *member)
+{
+	return member->lives > 0 && !member->stopped;
+}
 
 bool member_is_up(const struct member *member)
 {
@@ -65,9 +86,24 @@ uint16_t member_control_port(const struct member *member)
 	return member->control;
 }
 
+bool member_knows(const struct member *member, size_t index)
+{
+	return member->known[index];
+}
+
+bool member_is_measuring(const struct member *member)
+{
+	return member->measuring;
+}
+
 bool member_is_linked(const struct member *member, size_t index)
 {
 	return member->linked[index];
+}
+
+bool member_is_decided(const struct member *member, size_t index)
+{
+	return member->linked[index] || member->apart[index];
 }
 
 /* ---- what events do ---- */
@@ -132,6 +168,9 @@ static void set_link(struct member *member, const struct plan_node *peer, bool l
 static void on_up(struct member *member, const json_t *event)
 {
 	(void)event;
+	/* What a stopped one had still to say comes late. */
+	if (member->stopped)
+		return;
 	if (!member->up)
 		member->machine->world->n_up++;
 	member->up = true;
@@ -146,9 +185,23 @@ static void on_joined(struct member *member, const json_t *event)
 	on_up(member, event);
 }
 
+static void set_apart(struct member *member, const json_t *event, bool apart)
+{
+	const struct plan_node *node = named(member, event);
+
+	if (node)
+		member->apart[index_of(member, node)] = apart;
+}
+
 static void on_link(struct member *member, const json_t *event)
 {
+	set_apart(member, event, false);
 	set_link(member, named(member, event), true);
+}
+
+static void on_no_link(struct member *member, const json_t *event)
+{
+	set_apart(member, event, true);
 }
 
 static void on_link_lost(struct member *member, const json_t *event)
@@ -156,12 +209,32 @@ static void on_link_lost(struct member *member, const json_t *event)
 	set_link(member, named(member, event), false);
 }
 
+static void on_member(struct member *member, const json_t *event)
+{
+	const struct plan_node *node = named(member, event);
+
+	if (node)
+		member->known[index_of(member, node)] = true;
+	/* In this life it may be behind another NAT. */
+	set_apart(member, event, false);
+}
+
+static void on_profile(struct member *member, const json_t *event)
+{
+	member->measuring = strcmp(text_of(event, "filtering"), "unknown") == 0 &&
+			    strcmp(text_of(event, "mapping"), "none") != 0;
+}
+
 static bool is_contact(const struct contact *contact, const struct plan_node *from,
 		       const struct plan_node *to, const json_t *event)
 {
 	return contact->from == from && contact->to == to && from &&
-	       json_integer_value(json_object_get(event, "port")) == contact->port &&
-	       strcmp(text_of(event, "reason"), "none") == 0;
+	       json_integer_value(json_object_get(event, "port")) == contact->port;
+}
+
+static bool is_success(const json_t *event)
+{
+	return strcmp(text_of(event, "reason"), "none") == 0;
 }
 
 static void set_strategy(struct contact *contact, const json_t *event)
@@ -174,8 +247,15 @@ static void on_connect(struct member *member, const json_t *event)
 {
 	struct contact *contact = &member->machine->world->contact;
 
-	if (is_contact(contact, member->machine->node, named(member, event), event))
+	if (!is_contact(contact, member->machine->node, named(member, event), event))
+		return;
+	if (is_success(event))
 		set_strategy(contact, event);
+	(void)snprintf(contact->reason, sizeof(contact->reason), "%s", text_of(event, "reason"));
+	(void)snprintf(contact->attempts, sizeof(contact->attempts), "%s",
+		       text_of(event, "attempts"));
+	(void)addr_parse(text_of(event, "local"), &contact->local);
+	contact->ms = json_number_value(json_object_get(event, "ms"));
 }
 
 /* Who called connect() knows better. */
@@ -183,7 +263,7 @@ static void on_accept(struct member *member, const json_t *event)
 {
 	struct contact *contact = &member->machine->world->contact;
 
-	if (!*contact->strategy &&
+	if (!*contact->strategy && is_success(event) &&
 	    is_contact(contact, named(member, event), member->machine->node, event))
 		set_strategy(contact, event);
 }
@@ -200,7 +280,8 @@ static const struct {
 } handlers[] = {
 	{"listening", on_up},	       {"joined", on_joined},	{"link", on_link},
 	{"link-lost", on_link_lost},   {"connect", on_connect}, {"accept", on_accept},
-	{"member-left", on_link_lost}, {"failed", on_failed},
+	{"member-left", on_link_lost}, {"failed", on_failed},	{"member", on_member},
+	{"profile", on_profile},       {"no-link", on_no_link},
 };
 
 static void take_line(struct member *member, size_t len)
@@ -216,6 +297,9 @@ static void take_line(struct member *member, size_t len)
 	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++)
 		if (strcmp(what, handlers[i].event) == 0)
 			handlers[i].handle(member, event);
+	if (member->machine->world->hearing)
+		hearing_take(member->machine->world->hearing, member->machine, what,
+			     text_of(event, "name"));
 	json_decref(event);
 }
 
@@ -303,6 +387,8 @@ static void on_end(struct program *program)
 	stop_reading(member);
 	for (size_t i = 0; i < machine->world->plan->n_nodes; i++)
 		set_link(member, &machine->world->plan->nodes[i], false);
+	if (member->stopped)
+		return;
 	if (has_guest && expect_code(&program->end) == 0)
 		return;
 	if (!*why)
@@ -315,12 +401,12 @@ static void on_end(struct program *program)
 /**
  * struct command - a command line under construction
  * @argv: its words, for who only reads them
- * @listen, @seed, @wait: words that are made up
+ * @listen, @second, @seed, @wait: words that are made up
  */
 struct command {
 	const char *argv[OPTIONS_MAX + 1];
 	size_t n;
-	char listen[ADDR_TEXT_MAX], seed[ADDR_TEXT_MAX], wait[16];
+	char listen[ADDR_TEXT_MAX], second[ADDR_TEXT_MAX], seed[ADDR_TEXT_MAX], wait[16];
 };
 
 static void add(struct command *c, const char *word, const char *value)
@@ -330,6 +416,21 @@ static void add(struct command *c, const char *word, const char *value)
 		c->argv[c->n++] = value;
 }
 
+static void add_words(struct command *c, char *const *words)
+{
+	while (words && *words)
+		add(c, *words++, NULL);
+}
+
+/* A seed that has another address serves there, too. */
+static void add_second(const struct machine *machine, struct command *c)
+{
+	const struct topo_node *topo = &machine->world->plan->spec.nodes[machine->node->topo];
+
+	if (topo->n_others)
+		add(c, "--second", addr_format_host(&topo->others[0], c->second));
+}
+
 static void make_command(const struct machine *machine, struct command *c)
 {
 	const struct plan *plan = machine->world->plan;
@@ -337,19 +438,26 @@ static void make_command(const struct machine *machine, struct command *c)
 	struct addr seed;
 
 	*c = (struct command){0};
+	add_words(c, node->from->under);
 	if (node->from->role == ROLE_SEED) {
 		(void)snprintf(c->listen, sizeof(c->listen), SEED_LISTEN ":%d", PLAN_SEED_PORT);
 		add(c, "boxerd", "seed");
 		add(c, "--listen", c->listen);
+		add_second(machine, c);
+		if (node->from->relay)
+			add(c, "--relay", NULL);
 	} else {
 		seed = plan->nodes[plan->seed].external;
 		seed.port = PLAN_SEED_PORT;
 		add(c, "boxer", node->from->run ? "run" : "node");
 		add(c, "--seed", addr_format(&seed, c->seed));
 		add(c, "--name", node->name);
+		if (node->from->strategies)
+			add(c, "--strategies", node->from->strategies);
 	}
 	add(c, "--key-file", MEMBER_KEY_FILE);
 	add(c, "--events", EVENTS_FD);
+	add_words(c, node->from->options);
 	if (node->from->run) {
 		(void)snprintf(c->wait, sizeof(c->wait), "%u", node->wait);
 		add(c, "--wait", c->wait);
@@ -379,14 +487,16 @@ static int start_process(struct member *member, int events, struct error *err)
 {
 	struct machine *machine = member->machine;
 	cleanup_free char **argv = NULL;
-	char file[RESULT_NAME_MAX];
+	char file[RESULT_NAME_MAX], life[16] = "";
 	struct command c;
 
 	make_command(machine, &c);
 	argv = whole_command(&c, machine->node->from->run);
 	if (!argv)
 		return error_sys(err, ENOMEM, "%s", machine->node->name);
-	(void)snprintf(file, sizeof(file), "%s-boxer", machine->node->name);
+	if (member->lives > 1)
+		(void)snprintf(life, sizeof(life), "-%u", member->lives);
+	(void)snprintf(file, sizeof(file), "%s-boxer%s", machine->node->name, life);
 	member->program.on_end = on_end;
 	return program_start(&member->program, machine,
 			     &(struct program_spec){.argv = argv,
@@ -397,14 +507,11 @@ static int start_process(struct member *member, int events, struct error *err)
 			     err);
 }
 
-int member_start(struct machine *machine, struct error *err)
+static int make(struct machine *machine, struct error *err)
 {
 	struct world *world = machine->world;
 	struct member *member = calloc(1, sizeof(*member));
-	cleanup_close int events = -1;
 	char name[RESULT_NAME_MAX];
-	int fds[2];
-	int r;
 
 	if (!member)
 		return error_sys(err, ENOMEM, "%s", machine->node->name);
@@ -412,12 +519,40 @@ int member_start(struct machine *machine, struct error *err)
 	member->machine = machine;
 	member->pipe = member->log = -1;
 	member->linked = calloc(world->plan->n_nodes, sizeof(*member->linked));
-	if (!member->linked)
+	member->known = calloc(world->plan->n_nodes, sizeof(*member->known));
+	member->apart = calloc(world->plan->n_nodes, sizeof(*member->apart));
+	if (!member->linked || !member->known || !member->apart)
 		return error_sys(err, ENOMEM, "%s", machine->node->name);
 	(void)snprintf(name, sizeof(name), "%s-events.jsonl", machine->node->name);
-	r = world_create_file(world, name, &member->log, err);
+	return world_create_file(world, name, &member->log, err);
+}
+
+/* What was true of its last life. */
+static void forget_life(struct member *member)
+{
+	size_t n = member->machine->world->plan->n_nodes;
+
+	program_forget(&member->program);
+	member->stopped = member->too_long = member->measuring = false;
+	member->len = 0;
+	member->control = 0;
+	member->failed[0] = '\0';
+	(void)memset(member->known, 0, n * sizeof(*member->known));
+	(void)memset(member->apart, 0, n * sizeof(*member->apart));
+}
+
+int member_start(struct machine *machine, struct error *err)
+{
+	struct world *world = machine->world;
+	int r = machine->member ? 0 : make(machine, err);
+	cleanup_close int events = -1;
+	struct member *member;
+	int fds[2];
+
 	if (r < 0)
 		return r;
+	member = machine->member;
+	forget_life(member);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_sys(err, errno, "pipe");
 	member->pipe = fds[0];
@@ -428,7 +563,21 @@ int member_start(struct machine *machine, struct error *err)
 	ev_io_init(&member->io, on_readable, member->pipe, EV_READ);
 	member->io.data = member;
 	ev_io_start(world->loop, &member->io);
+	member->lives++;
+	world->n_members++;
 	return start_process(member, events, err);
+}
+
+void member_stop(struct member *member, int signal)
+{
+	struct world *world = member->machine->world;
+
+	member->stopped = true;
+	world->n_members--;
+	if (member->up)
+		world->n_up--;
+	member->up = false;
+	program_signal(&member->program, signal);
 }
 
 void member_free(struct member *member)
@@ -439,5 +588,7 @@ void member_free(struct member *member)
 	cleanup_close_fd(&member->log);
 	program_forget(&member->program);
 	free(member->linked);
+	free(member->known);
+	free(member->apart);
 	free(member);
 }

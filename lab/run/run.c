@@ -90,7 +90,7 @@ static bool all_joined(void *arg)
 {
 	const struct world *world = arg;
 
-	return world->n_up == world->plan->n_functions + 1;
+	return world->n_up == world->n_members;
 }
 
 static int late_joiner(const struct world *world, uint64_t limit_ns, struct error *err)
@@ -121,7 +121,8 @@ static int start_functions(struct world *world, struct error *err)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < world->plan->n_nodes; i++)
-		if (world->plan->nodes[i].from->role == ROLE_FUNCTION)
+		if (world->plan->nodes[i].from->role == ROLE_FUNCTION &&
+		    !world->plan->nodes[i].from->later)
 			r = member_start(&world->machines[i], err);
 	if (!r)
 		r = world_wait(world, &(struct wait){.done = all_joined,
@@ -159,6 +160,16 @@ static int check_nats(struct world *world, struct error *err)
 	return r ? r : world_watch(world, err);
 }
 
+/* Functions that join before the first step. */
+static size_t n_starting(const struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		n += plan->nodes[i].from->role == ROLE_FUNCTION && !plan->nodes[i].from->later;
+	return n;
+}
+
 static void begin(struct run *run)
 {
 	const struct plan *plan = run->plan;
@@ -180,7 +191,7 @@ static void begin(struct run *run)
 	if (run->broken || plan->seed == PLAN_NONE)
 		return;
 	(void)snprintf(name, sizeof(name), "cluster: the seed and %s",
-		       plural(plan->n_functions, "function", a));
+		       plural(n_starting(plan), "function", a));
 	own_step(run, name, "", start_cluster);
 }
 

@@ -10,6 +10,7 @@
  *	evidence	read counters and tables, as a base line
  *	serve		start servers, wait until the kernel sees them listen
  *	run		start programs, wait until all have ended; later faults
+ *	events		wait until members have told what they must
  *	evidence	read again, while the servers still run
  *	end		SIGTERM to what still runs, a second later SIGKILL
  *	judge		exits, drops, numbers, path
@@ -78,31 +79,43 @@ int job_failed(const struct job *job, const char *how, struct error *err)
 
 /* ---- links ---- */
 
+static bool takes_part(const struct world *world, size_t i)
+{
+	const struct machine *machine = &world->machines[i];
+
+	return machine->node->from->role == ROLE_FUNCTION && machine->member &&
+	       member_takes_part(machine->member);
+}
+
 static size_t n_pairs_wanted(const struct world *world)
 {
-	return world->plan->n_functions * (world->plan->n_functions - 1) / 2;
+	size_t n = 0;
+
+	for (size_t i = 0; i < world->plan->n_nodes; i++)
+		n += takes_part(world, i);
+	return n ? n * (n - 1) / 2 : 0;
 }
 
-static bool all_linked(void *arg)
+/* It has a link, or, if that is enough, both sides say that none can be. */
+static bool is_settled(const struct doing *d, size_t i, size_t k)
 {
-	const struct world *world = arg;
+	const struct member *a = d->world->machines[i].member, *b = d->world->machines[k].member;
 
-	return world->n_pairs == n_pairs_wanted(world);
+	if (d->step->links == LINKS_POSSIBLE)
+		return member_is_decided(a, k) && member_is_decided(b, i);
+	return member_is_linked(a, k) && member_is_linked(b, i);
 }
 
-/* "fn0-fn3, fn1-fn3, ..." */
-static void list_missing(const struct world *world, char *buf, size_t size)
+/* "fn0-fn3, fn1-fn3, ..." Return: how many pairs have not settled. */
+static size_t list_missing(const struct doing *d, char *buf, size_t size)
 {
-	const struct plan *plan = world->plan;
+	const struct plan *plan = d->world->plan;
 	size_t n = 0, len = 0;
 
 	*buf = '\0';
 	for (size_t i = 0; i < plan->n_nodes; i++) {
-		for (size_t k = i + 1; k < plan->n_nodes; k++) {
-			if (plan->nodes[i].from->role != ROLE_FUNCTION ||
-			    plan->nodes[k].from->role != ROLE_FUNCTION ||
-			    (member_is_linked(world->machines[i].member, k) &&
-			     member_is_linked(world->machines[k].member, i)))
+		for (size_t k = i + 1; takes_part(d->world, i) && k < plan->n_nodes; k++) {
+			if (!takes_part(d->world, k) || is_settled(d, i, k))
 				continue;
 			if (n++ < MISSING_MAX && len < size)
 				len += (size_t)snprintf(buf + len, size - len, "%s%s-%s",
@@ -112,6 +125,17 @@ static void list_missing(const struct world *world, char *buf, size_t size)
 	}
 	if (n > MISSING_MAX && len < size)
 		(void)snprintf(buf + len, size - len, ", ...");
+	return n;
+}
+
+static bool all_linked(void *arg)
+{
+	const struct doing *d = arg;
+	char missing[512];
+
+	/* In a large cluster looking at each pair each time would take too long. */
+	return d->world->n_pairs == n_pairs_wanted(d->world) ||
+	       (d->step->links == LINKS_POSSIBLE && !list_missing(d, missing, sizeof(missing)));
 }
 
 static int wait_links(struct doing *d, struct error *err)
@@ -119,7 +143,7 @@ static int wait_links(struct doing *d, struct error *err)
 	struct world *world = d->world;
 	int r = world_wait(world, &(struct wait){
 					  .done = all_linked,
-					  .arg = world,
+					  .arg = d,
 					  .deadline = d->deadline,
 				  });
 	char missing[512];
@@ -128,7 +152,7 @@ static int wait_links(struct doing *d, struct error *err)
 		doing_detail(d, "%zu of %zu", world->n_pairs, n_pairs_wanted(world));
 	if (r != -ETIMEDOUT)
 		return r;
-	list_missing(world, missing, sizeof(missing));
+	(void)list_missing(d, missing, sizeof(missing));
 	return error_set(err, EXPECT_UNMET, "only %zu of %zu in time, missing: %s", world->n_pairs,
 			 n_pairs_wanted(world), missing);
 }
@@ -369,8 +393,7 @@ static void note_missed(struct doing *d)
 
 		if (!fault->applied)
 			doing_detail(d, "%s was not changed, the programs had ended before %s",
-				     fault->kind == FAULT_NAT ? fault->nat.change->nat
-							      : fault->wire.change->name,
+				     fault_name(fault),
 				     keys_format_duration(fault->after_ns, after));
 	}
 }
@@ -446,6 +469,8 @@ static int act(struct doing *d, struct error *err)
 	if (!r)
 		r = faults_make(&d->faults, d->world, d->step, d->world->result->n_steps - 1, err);
 	if (!r)
+		r = hearing_begin(&d->hearing, d->world, d->step, err);
+	if (!r)
 		r = faults_apply(&d->faults, 0, err);
 	if (!r)
 		r = judge_begin(d, err);
@@ -453,6 +478,8 @@ static int act(struct doing *d, struct error *err)
 		r = start_servers(d, err);
 	if (!r)
 		r = run_clients(d, err);
+	if (!r)
+		r = hearing_wait(&d->hearing, d->deadline, err);
 	return r ? r : judge_end(d, err);
 }
 
@@ -477,6 +504,7 @@ static int record_programs(struct doing *d, struct error *err)
 static void forget(struct doing *d)
 {
 	d->world->contact = (struct contact){0};
+	hearing_end(&d->hearing);
 	for (size_t i = 0; i < d->n_jobs; i++) {
 		program_forget(&d->jobs[i].program);
 		cleanup_close_fd(&d->jobs[i].listener);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 struct carrier;
+struct hearing;
 struct member;
 struct program;
 struct world;
@@ -59,15 +60,25 @@ struct router {
 	struct ev_io io;
 };
 
+#define CONTACT_ATTEMPTS_MAX 512
+
 /**
- * struct contact - the connection whose strategy somebody wants to know
+ * struct contact - the connection of which somebody wants to know how Boxer made it
  * @from, @to: who connects to whom; NULL: nobody asks
- * @strategy: as Boxer told it; empty while it has told nothing
+ * @strategy: as Boxer told it; empty while it has told of no success
+ * @reason: of the last attempt that it told of, "none" for success; empty at first
+ * @attempts: the ways that were tried, as it tells them; empty when it does not
+ * @local: the kernel's socket of the connecting side; port 0: unknown
+ * @ms: how long it took
  */
 struct contact {
 	const struct plan_node *from, *to;
 	uint16_t port;
 	char strategy[RESULT_WORD_MAX];
+	char reason[RESULT_WORD_MAX];
+	char attempts[CONTACT_ATTEMPTS_MAX];
+	struct addr local;
+	double ms;
 };
 
 /**
@@ -80,8 +91,10 @@ struct contact {
  * @carrier: NULL without wires
  * @by_id: index of the node to which Boxer gave that id, PLAN_NONE where unknown; a
  *	shortcut, to be checked by the node's name
- * @n_up: members that have come up, see member_is_up()
+ * @n_members: those that were started, and not ended because a step wanted it
+ * @n_up: of these, those that have come up, see member_is_up()
  * @n_pairs: pairs of functions with a control link, told by both sides
+ * @hearing: what a step wants to hear of its members, or NULL
  * @trouble: the first thing that must not happen and did, such as the death of a
  *	Boxer process; .code 0: nothing
  * @ended: a client of the door wants the end
@@ -103,9 +116,11 @@ struct world {
 	struct carrier *carrier;
 	struct door *door;
 	size_t *by_id;
+	size_t n_members;
 	size_t n_up;
 	size_t n_pairs;
 	struct contact contact;
+	struct hearing *hearing;
 	struct error trouble;
 	bool ended;
 	char key[65];

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 
 #include <criterion/criterion.h>
+#include <netinet/in.h>
 
 /*
  * fn0's NAT is behind another one, which is behind nobody:
@@ -61,6 +62,25 @@ Test(proof, believes_a_nat_behind_another)
 	cr_expect_eq(proof.nats[0].bytes, LIE_SENT + 100);
 	cr_expect_eq(proof.nats[1].bytes, LIE_SENT + 100);
 	cr_expect_eq(proof.nats[2].reply_bytes, LIE_SENT + 100);
+}
+
+/* Of datagrams nobody says that they are established. */
+Test(proof, believes_datagrams_through_a_nat_behind_another)
+{
+	struct lie l;
+
+	tell_nested_truth(&l);
+	l.c.proto = IPPROTO_UDP;
+	for (int i = 0; i < LIE_NATS; i++) {
+		struct conntrack_flow *flow = &l.flows[i][0];
+
+		flow->proto = IPPROTO_UDP;
+		flow->was_established = false;
+		flow->packets = flow->reply_packets = 8;
+	}
+	lie_expect(&l, PROOF_DIRECT, "through fn1-nat, isp and fn0-nat");
+	l.flows[OUTER_NAT][0].reply_packets = 0;
+	lie_expect(&l, PROOF_NONE, "the connection in fn0-nat behind isp was never established");
 }
 
 Test(proof, doubts_a_nat_behind_another)

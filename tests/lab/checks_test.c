@@ -207,7 +207,8 @@ static const struct refused refused[] = {
 		   "  b: {}\n",
 	 "t.yaml:4:39: this NAT has only its own node behind it, leave out 'to'\n"},
 	{"a step that does nothing", STEP "  - {name: a}\n",
-	 "t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'nat', 'wire', 'serve' or 'run'\n"},
+	 "t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'nat', 'wire', "
+	 "'member', 'events', 'serve' or 'run'\n"},
 	{"two steps of one name",
 	 STEP "  - {name: a, links: all}\n"
 	      "  - {links: all, name: a}\n",
@@ -261,7 +262,7 @@ static const struct refused refused[] = {
 	 HEAD "  seed: {role: sed}\n" FN "steps:\n"
 	      "  - {name: a, links: none}\n",
 	 "t.yaml:3:16: role: expected function, seed or host, found 'sed', did you mean 'seed'?\n"
-	 "t.yaml:6:22: links: expected all, found 'none'\n"},
+	 "t.yaml:6:22: links: expected all or possible, found 'none'\n"},
 };
 
 Test(checks, errors_name_their_place)

@@ -91,6 +91,34 @@ Test(proof, believes_one_nat_before_a_public_listener)
 		   "fn1-nat holds no connection of fn1 (10.0.1.2) with pub (203.0.113.11:5202)");
 }
 
+/* Who connected was connected to, on a port of its own: that is what is known then. */
+Test(proof, believes_a_connection_that_is_known_by_the_other_end)
+{
+	struct lie l;
+
+	lie_from_truth(&l);
+	l.c.port = 9999;
+	lie_expect(&l, PROOF_NONE,
+		   "fn0-nat holds no connection of fn0 (10.0.0.2:9999) with fn1 (203.1.0.2)");
+	l.c.from_port = 40001;
+	lie_expect(&l, PROOF_DIRECT, "through fn1-nat and fn0-nat");
+	l.c.from_port = 40002;
+	lie_expect(&l, PROOF_NONE,
+		   "fn1-nat holds no connection of fn1 (10.0.1.2:40002) with fn0 "
+		   "(203.1.0.1:5201)");
+	/* In front of a public machine it is the peer's. */
+	lie_from_truth(&l);
+	l.c.routers[0] = l.c.routers[TO_NAT];
+	l.c.n_routers = 1;
+	l.c.to.router = 0;
+	l.c.from = public_end("pub", "203.1.0.2", LIE_SENT, LIE_RECEIVED);
+	l.c.from_port = 50001;
+	lie_expect(&l, PROOF_DIRECT, "through fn0-nat");
+	l.c.from_port = 50002;
+	lie_expect(&l, PROOF_NONE,
+		   "fn0-nat holds no connection of fn0 (10.0.0.2) with pub (203.1.0.2)");
+}
+
 Test(proof, believes_one_nat_before_the_listener)
 {
 	struct lie l;

@@ -239,7 +239,8 @@ Test(scenario, all_errors_are_told_at_once_and_in_order)
 		"t.yaml:5:5: a step needs the key 'name'\n"
 		"t.yaml:5:18: there is no node 'fn7', did you mean 'fn0'?\n"
 		"t.yaml:5:53: path: to prove that it is direct, the step needs 'serve'\n"
-		"t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'nat', 'wire', 'serve' or 'run'\n"
+		"t.yaml:6:5: the step does nothing; it needs 'links', 'listening', 'nat', 'wire', "
+		"'member', 'events', 'serve' or 'run'\n"
 		"t.yaml:6:24: timeout: expected a duration from 1ms to 24h, such as 300ms, 2s or "
 		"1min, found 'soon'\n"
 		"t.yaml:7:1: unknown key 'nmae', did you mean 'name'?\n");

@@ -206,7 +206,8 @@ Test(yaml, takes_a_byte_order_mark_and_any_line_ending)
 	cr_expect_str_eq(
 		errors,
 		"t.yaml:3:3: there are functions, so one node must have 'role: seed'\n"
-		"t.yaml:3:7: unknown key 'x'; a node has role, count, nat, behind, link, addresses, run, wait\n");
+		"t.yaml:3:7: unknown key 'x'; a node has role, count, nat, behind, link, addresses, run, wait, "
+		"start, options, under\n");
 }
 
 Test(yaml, an_empty_document_may_have_no_text_at_all)
