@@ -55,25 +55,6 @@ static void over(struct observation *o, enum reason reason)
 	o->ops->ended(o->arg, reason);
 }
 
-static enum reason reason_of(int error)
-{
-	switch (error) {
-	case ECONNREFUSED:
-		return REASON_REFUSED;
-	case ETIMEDOUT:
-		return REASON_TIMEOUT;
-	case EADDRINUSE:
-	case EADDRNOTAVAIL:
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		return REASON_LOCAL;
-	default:
-		return REASON_UNREACHABLE;
-	}
-}
-
 /* Rare segments keep the NAT's mapping, and show when it has gone. */
 static void keep_alive(int fd)
 {
@@ -108,7 +89,7 @@ static void on_connected(struct observation *o)
 	if (r == 0)
 		r = ask(o);
 	if (r < 0) {
-		over(o, reason_of(-r));
+		over(o, reason_of_errno(-r));
 		return;
 	}
 	o->state = OBSERVATION_ASKED;
@@ -153,7 +134,7 @@ static void on_readable(struct observation *o)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		over(o, n == 0 ? REASON_LEFT : reason_of(errno));
+		over(o, n == 0 ? REASON_LEFT : reason_of_errno(errno));
 		return;
 	}
 	if (o->state == OBSERVATION_SEEN) {
@@ -250,7 +231,7 @@ struct observation *observation_start(struct ev_loop *loop, const struct addr *l
 	r = open_socket(o, local, observer);
 	if (r < 0) {
 		/* Told from the loop, for the owner does not have it yet. */
-		o->trouble = reason_of(-r);
+		o->trouble = reason_of_errno(-r);
 		ev_timer_set(&o->timer, 0., 0.);
 	}
 	ev_timer_start(loop, &o->timer);

@@ -74,26 +74,6 @@ static void retry_later(struct punch *p, size_t i, uint64_t now)
 		c->backoff *= 2;
 }
 
-static enum reason reason_of(int error)
-{
-	switch (error) {
-	case ECONNREFUSED:
-	case ECONNRESET:
-		return REASON_REFUSED;
-	case ETIMEDOUT:
-		return REASON_TIMEOUT;
-	case EADDRNOTAVAIL:
-	case EADDRINUSE:
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		return REASON_LOCAL;
-	default:
-		return REASON_UNREACHABLE;
-	}
-}
-
 void punch_start(struct punch *p, const struct addr *candidates, size_t n, bool controlling,
 		 uint64_t now, uint64_t deadline, uint64_t seed, struct punch_actions *ret_actions)
 {
@@ -194,7 +174,8 @@ void punch_step(struct punch *p, const struct punch_event *event, uint64_t now,
 			c->state = PUNCH_CANDIDATE_OPEN;
 		break;
 	case PUNCH_REFUSED:
-		p->last_error = reason_of(event->error);
+		p->last_error =
+			event->error == ECONNRESET ? REASON_REFUSED : reason_of_errno(event->error);
 		retry_later(p, event->candidate, now);
 		break;
 	case PUNCH_PROVEN:

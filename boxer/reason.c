@@ -49,3 +49,22 @@ int reason_errno(enum reason reason)
 		return EIO;
 	return reasons[reason].error;
 }
+
+enum reason reason_of_errno(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return REASON_REFUSED;
+	case ETIMEDOUT:
+		return REASON_TIMEOUT;
+	case EADDRINUSE:
+	case EADDRNOTAVAIL:
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return REASON_LOCAL;
+	default:
+		return REASON_UNREACHABLE;
+	}
+}

@@ -40,6 +40,8 @@ enum reason {
 
 /** reason_name() - e.g. "wrong-key"; "unknown" for a number from a newer peer. */
 const char *reason_name(enum reason reason);
+/** reason_of_errno() - why the kernel could not connect; @error: a positive errno. */
+enum reason reason_of_errno(int error);
 /** reason_errno() - the positive errno that connect() gives for it. */
 int reason_errno(enum reason reason);
 
