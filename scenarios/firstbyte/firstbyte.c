@@ -21,6 +21,9 @@
  *
  * Exit status: 0, 1 when something failed, 2 for a wrong command line.
  */
+#include "base/clock.h"
+#include "scenarios/command.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -28,7 +31,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,36 +38,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define EXIT_MISUSED 2
-#define COUNT_MAX    1000000UL
+#define COUNT_MAX 1000000UL
 
 /** struct times - of one connection, since its connect(); the reply since the first byte */
 struct times {
 	uint64_t connected, first, reply;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static int __attribute__((format(printf, 1, 2))) fail(const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)fputs("firstbyte: ", stderr);
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fputc('\n', stderr);
-	return EXIT_FAILURE;
-}
 
 static void no_delay(int fd)
 {
@@ -96,12 +76,12 @@ static int serve(uint16_t port)
 	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    bind(listener, (struct sockaddr *)&sin, sizeof(sin)) < 0 ||
 	    listen(listener, SOMAXCONN) < 0)
-		return fail("cannot listen on port %u: %s", port, strerror(errno));
+		return command_fail("cannot listen on port %u: %s", port, strerror(errno));
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
-			return fail("accept: %s", strerror(errno));
+			return command_fail("accept: %s", strerror(errno));
 		if (fd < 0)
 			continue;
 		greet(fd);
@@ -153,22 +133,22 @@ static int receive(int fd)
 
 static int talk(int fd, const struct sockaddr_in *to, struct times *ret)
 {
-	uint64_t began = now_ns();
+	uint64_t began = clock_now();
 	int r = connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0 ? -errno : 0;
 
 	if (r == -EINPROGRESS)
 		r = finish_connect(fd);
-	ret->connected = now_ns() - began;
+	ret->connected = clock_now() - began;
 	if (r == 0)
 		r = receive(fd);
-	ret->first = now_ns() - began;
+	ret->first = clock_now() - began;
 	no_delay(fd);
-	began = now_ns();
+	began = clock_now();
 	if (r == 0 && send(fd, "?", 1, MSG_NOSIGNAL) != 1)
 		r = -errno;
 	if (r == 0)
 		r = receive(fd);
-	ret->reply = now_ns() - began;
+	ret->reply = clock_now() - began;
 	return r;
 }
 
@@ -225,7 +205,7 @@ static int measure(const struct sockaddr_in *to, unsigned long count, unsigned l
 	}
 	free(times);
 	free(v);
-	return r < 0 ? fail("%s", strerror(-r)) : EXIT_SUCCESS;
+	return r < 0 ? command_fail("%s", strerror(-r)) : EXIT_SUCCESS;
 }
 
 /* ---- the command line ---- */
@@ -242,27 +222,6 @@ static const char usage[] =
 	"  --warmup N    connections before, of which only the first is told (10)\n"
 	"  --nonblock    non-blocking sockets and poll()\n";
 
-static int show_usage(bool asked)
-{
-	(void)fputs(usage, asked ? stdout : stderr);
-	return asked ? EXIT_SUCCESS : EXIT_MISUSED;
-}
-
-static unsigned long number(const char *what, const char *text, unsigned long min,
-			    unsigned long max)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9' || value < min || value > max) {
-		(void)fail("%s: \"%s\" is not a number from %lu to %lu", what, text, min, max);
-		exit(EXIT_MISUSED);
-	}
-	return value;
-}
-
 static int resolve(const char *host, uint16_t port, struct sockaddr_in *ret)
 {
 	const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
@@ -270,7 +229,7 @@ static int resolve(const char *host, uint16_t port, struct sockaddr_in *ret)
 	int r = getaddrinfo(host, NULL, &hints, &list);
 
 	if (r)
-		return fail("%s: %s", host, gai_strerror(r));
+		return command_fail("%s: %s", host, gai_strerror(r));
 	(void)memcpy(ret, list->ai_addr, sizeof(*ret));
 	ret->sin_port = htons(port);
 	freeaddrinfo(list);
@@ -291,21 +250,21 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (opt == 's')
-			port = number("--serve", optarg, 1, UINT16_MAX);
+			port = command_number("--serve", optarg, 1, UINT16_MAX);
 		else if (opt == 'c')
-			count = number("--count", optarg, 1, COUNT_MAX);
+			count = command_number("--count", optarg, 1, COUNT_MAX);
 		else if (opt == 'w')
-			warmup = number("--warmup", optarg, 1, COUNT_MAX);
+			warmup = command_number("--warmup", optarg, 1, COUNT_MAX);
 		else if (opt == 'n')
 			nonblock = true;
 		else
-			return show_usage(opt == 'h');
+			return command_usage(usage, opt == 'h');
 	}
 	if (argc - optind != (port ? 0 : 2))
-		return show_usage(false);
+		return command_usage(usage, false);
 	if (port)
 		return serve((uint16_t)port);
-	port = number("port", argv[optind + 1], 1, UINT16_MAX);
+	port = command_number("port", argv[optind + 1], 1, UINT16_MAX);
 	if (resolve(argv[optind], (uint16_t)port, &to))
 		return EXIT_FAILURE;
 	return measure(&to, count, warmup, nonblock);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
+#include "scenarios/command.h"
 #include "scenarios/mesh/mesh.h"
 
 #include <errno.h>
@@ -71,18 +73,18 @@ static int64_t make_ready(const struct mesh_order *o, unsigned number)
 static int await(const struct mesh_order *o)
 {
 	const struct timespec pause = {.tv_nsec = AGAIN_NS};
-	uint64_t deadline = mesh_now_ns() + o->timeout_s * UINT64_C(1000000000);
+	uint64_t deadline = clock_now() + o->timeout_s * NS_PER_S;
 
 	for (unsigned i = 0; i < o->count; i++) {
 		int64_t r;
 
 		while ((r = make_ready(o, i)) < 0) {
-			if (mesh_now_ns() >= deadline)
-				return mesh_fail("%s%u: %s", o->prefix, i, strerror((int)-r));
+			if (clock_now() >= deadline)
+				return command_fail("%s%u: %s", o->prefix, i, strerror((int)-r));
 			(void)nanosleep(&pause, NULL);
 		}
 		if (r != i)
-			return mesh_fail("%s%u says that it is number %d", o->prefix, i, (int)r);
+			return command_fail("%s%u says that it is number %d", o->prefix, i, (int)r);
 	}
 	return 0;
 }
@@ -154,13 +156,13 @@ static int go(const struct mesh_order *o, struct mesh_call (*calls)[MESH_MAX])
 	for (unsigned i = 0; i < o->count; i++) {
 		fds[i] = order(o, i, &op, sizeof(op));
 		if (fds[i] < 0)
-			r = mesh_fail("%s%u: %s", o->prefix, i, strerror(-fds[i]));
+			r = command_fail("%s%u: %s", o->prefix, i, strerror(-fds[i]));
 	}
 	for (unsigned i = 0; i < o->count; i++) {
 		int e = fds[i] < 0 ? 0 : read_all(fds[i], calls[i], o->count * sizeof(**calls));
 
 		if (e < 0)
-			r = mesh_fail("%s%u has ended: %s", o->prefix, i, strerror(-e));
+			r = command_fail("%s%u has ended: %s", o->prefix, i, strerror(-e));
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
 	}
@@ -178,7 +180,7 @@ static int tell(const struct mesh_order *o, struct mesh_visit (*visits)[MESH_MAX
 		if (fd >= 0)
 			(void)close(fd);
 		if (r < 0)
-			return mesh_fail("%s%u: %s", o->prefix, i, strerror(-r));
+			return command_fail("%s%u: %s", o->prefix, i, strerror(-r));
 	}
 	return 0;
 }
@@ -192,10 +194,10 @@ int mesh_conduct(const struct mesh_order *o)
 	uint64_t began;
 	int r = await(o);
 
-	began = mesh_now_ns();
+	began = clock_now();
 	if (r == 0)
 		r = go(o, calls);
-	began = mesh_now_ns() - began;
+	began = clock_now() - began;
 	if (r == 0)
 		r = tell(o, visits);
 	if (r)

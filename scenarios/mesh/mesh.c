@@ -28,40 +28,16 @@
  * Exit status: 0 when every ordered pair met, 1 when not, 2 for a wrong command line.
  */
 #include "scenarios/mesh/mesh.h"
+#include "scenarios/command.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
-
-#define EXIT_MISUSED 2
-
-uint64_t mesh_now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-int mesh_fail(const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)fputs("mesh: ", stderr);
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fputc('\n', stderr);
-	return EXIT_FAILURE;
-}
 
 int mesh_resolve(const char *prefix, unsigned number, uint16_t port, struct sockaddr_in *ret)
 {
@@ -90,26 +66,6 @@ static const char usage[] =
 	"  --serve PORT       be one of them\n"
 	"  --timeout SECONDS  for them all to be there, and then for their connections (20)\n";
 
-static int show_usage(bool asked)
-{
-	(void)fputs(usage, asked ? stdout : stderr);
-	return asked ? EXIT_SUCCESS : EXIT_MISUSED;
-}
-
-static unsigned number(const char *what, const char *text, unsigned long min, unsigned long max)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9' || value < min || value > max) {
-		(void)mesh_fail("%s: \"%s\" is not a number from %lu to %lu", what, text, min, max);
-		exit(EXIT_MISUSED);
-	}
-	return (unsigned)value;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -119,25 +75,25 @@ int main(int argc, char **argv)
 		{0},
 	};
 	struct mesh_order order = {.op = ORDER_READY, .timeout_s = 20};
-	unsigned serve = 0;
+	unsigned long serve = 0;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (opt == 's')
-			serve = number("--serve", optarg, 1, UINT16_MAX);
+			serve = command_number("--serve", optarg, 1, UINT16_MAX);
 		else if (opt == 't')
-			order.timeout_s = number("--timeout", optarg, 1, 3600);
+			order.timeout_s = (unsigned)command_number("--timeout", optarg, 1, 3600);
 		else
-			return show_usage(opt == 'h');
+			return command_usage(usage, opt == 'h');
 	}
 	if (argc - optind != (serve ? 0 : 3))
-		return show_usage(false);
+		return command_usage(usage, false);
 	if (serve)
 		return mesh_serve((uint16_t)serve);
 	if (strlen(argv[optind]) >= sizeof(order.prefix))
-		return mesh_fail("a name has at most %zu characters", sizeof(order.prefix) - 1);
+		return command_fail("a name has at most %zu characters", sizeof(order.prefix) - 1);
 	(void)strcpy(order.prefix, argv[optind]);
-	order.count = number("COUNT", argv[optind + 1], 2, MESH_MAX);
-	order.port = (uint16_t)number("PORT", argv[optind + 2], 1, UINT16_MAX);
+	order.count = (unsigned)command_number("COUNT", argv[optind + 1], 2, MESH_MAX);
+	order.port = (uint16_t)command_number("PORT", argv[optind + 2], 1, UINT16_MAX);
 	return mesh_conduct(&order);
 }

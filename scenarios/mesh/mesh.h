@@ -51,9 +51,6 @@ struct mesh_visit {
 	uint64_t nonce;
 };
 
-uint64_t mesh_now_ns(void);
-/** mesh_fail() - a sentence on standard error. Return: EXIT_FAILURE. */
-int mesh_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** mesh_resolve() - @prefix@number by its name. Return: 0, or -ENOENT. */
 int mesh_resolve(const char *prefix, unsigned number, uint16_t port, struct sockaddr_in *ret);
 /** mesh_serve() - listen for ever. Return: an exit status. */

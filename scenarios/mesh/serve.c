@@ -3,6 +3,8 @@
  * One process and one poll() for all: the listening socket, who has connected, and the
  * calls that this function makes. All sockets are non-blocking.
  */
+#include "base/clock.h"
+#include "scenarios/command.h"
 #include "scenarios/mesh/mesh.h"
 
 #include <errno.h>
@@ -98,7 +100,7 @@ static void tell_conductor(struct server *s)
 static void end_call(struct server *s, struct call *c, int error)
 {
 	c->result.error = error;
-	c->result.ns = mesh_now_ns() - c->began;
+	c->result.ns = clock_now() - c->began;
 	if (c->fd >= 0)
 		(void)close(c->fd);
 	c->fd = -1;
@@ -115,7 +117,7 @@ static int begin_call(struct server *s, struct call *c, uint32_t callee)
 	if (mesh_resolve(s->order.prefix, callee, s->order.port, &to) < 0)
 		return ENOENT;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	c->began = mesh_now_ns();
+	c->began = clock_now();
 	if (c->fd < 0)
 		return errno;
 	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
@@ -126,12 +128,12 @@ static int begin_call(struct server *s, struct call *c, uint32_t callee)
 static void begin_calls(struct server *s)
 {
 	s->left = s->order.count;
-	s->deadline = mesh_now_ns() + s->order.timeout_s * UINT64_C(1000000000);
+	s->deadline = clock_now() + s->order.timeout_s * NS_PER_S;
 	for (uint32_t i = 0; i < s->order.count; i++) {
 		struct call *c = &s->calls[i];
 		int r;
 
-		*c = (struct call){.fd = -1, .began = mesh_now_ns()};
+		*c = (struct call){.fd = -1, .began = clock_now()};
 		r = i == s->self ? 0 : begin_call(s, c, i);
 		if (r || i == s->self)
 			end_call(s, c, r);
@@ -314,15 +316,15 @@ static int loop(struct server *s)
 
 	for (;;) {
 		size_t n_guests = s->n_guests, n_calls = s->order.count;
-		uint64_t now = mesh_now_ns();
+		uint64_t now = clock_now();
 		int limit = -1;
 
 		if (s->left > 0)
 			limit = now < s->deadline ? (int)((s->deadline - now) / 1000000) + 1 : 0;
 		if (poll(p, gather(s, p), limit) < 0 && errno != EINTR)
-			return mesh_fail("poll: %s", strerror(errno));
+			return command_fail("poll: %s", strerror(errno));
 		dispatch(s, p, n_guests, n_calls);
-		if (s->left > 0 && mesh_now_ns() >= s->deadline)
+		if (s->left > 0 && clock_now() >= s->deadline)
 			end_all_calls(s);
 		if (s->left == 0 && s->conductor >= 0)
 			tell_conductor(s);
@@ -348,6 +350,6 @@ int mesh_serve(uint16_t port)
 	s.self = own_number();
 	s.listener = listen_on(port);
 	if (s.listener < 0)
-		return mesh_fail("cannot listen on port %u: %s", port, strerror(-s.listener));
+		return command_fail("cannot listen on port %u: %s", port, strerror(-s.listener));
 	return loop(&s);
 }

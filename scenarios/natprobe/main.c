@@ -6,6 +6,7 @@
  * Exit status: 0, 1 when nothing could be measured, 2 for a wrong command line.
  */
 #include "base/cleanup.h"
+#include "scenarios/command.h"
 #include "scenarios/natprobe/declare.h"
 #include "scenarios/natprobe/probe.h"
 #include "scenarios/natprobe/reflect.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXIT_MISUSED   2
 #define PORT_DEFAULT   3900
 #define PORT_MAX       (UINT16_MAX - 2)
 #define PATIENCE_MS    50
@@ -44,45 +44,19 @@ struct command {
 	const char *evidence;
 };
 
-static int show_usage(bool asked)
-{
-	(void)fputs(usage, asked ? stdout : stderr);
-	return asked ? EXIT_SUCCESS : EXIT_MISUSED;
-}
-
-static bool number(const char *what, const char *text, unsigned min, unsigned max, unsigned *ret)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9' || value < min || value > max) {
-		(void)fprintf(stderr, "natprobe: %s: \"%s\" is not a number from %u to %u\n", what,
-			      text, min, max);
-		return false;
-	}
-	*ret = (unsigned)value;
-	return true;
-}
-
 static bool address(const char *what, const char *text, struct addr *ret)
 {
 	if (addr_parse(text, ret) == 0 && !ret->port)
 		return true;
-	(void)fprintf(stderr, "natprobe: %s: \"%s\" is not an address\n", what, text);
+	(void)command_fail("%s: \"%s\" is not an address", what, text);
 	return false;
 }
 
 static bool take_option(struct command *c, int opt)
 {
-	unsigned port;
-
 	switch (opt) {
 	case 'p':
-		if (!number("--port", optarg, 1, PORT_MAX, &port))
-			return false;
-		c->probe.port = (uint16_t)port;
+		c->probe.port = (uint16_t)command_number("--port", optarg, 1, PORT_MAX);
 		return true;
 	case 'q':
 		c->probe.quick = true;
@@ -92,14 +66,18 @@ static bool take_option(struct command *c, int opt)
 	case 's':
 		return address("--second", optarg, &c->probe.second);
 	case 't':
-		return number("--lifetime", optarg, 1, LIFETIME_MAX_S, &c->probe.lifetime_s);
+		c->probe.lifetime_s =
+			(unsigned)command_number("--lifetime", optarg, 1, LIFETIME_MAX_S);
+		return true;
 	case 'w':
-		return number("--patience", optarg, 1, WIRE_DIAL_MAX_MS / 2, &c->probe.patience_ms);
+		c->probe.patience_ms =
+			(unsigned)command_number("--patience", optarg, 1, WIRE_DIAL_MAX_MS / 2);
+		return true;
 	case 'e':
 		c->evidence = optarg;
 		return true;
 	default:
-		(void)show_usage(false);
+		(void)command_usage(usage, false);
 		return false;
 	}
 }
@@ -107,23 +85,16 @@ static bool take_option(struct command *c, int opt)
 static bool take_addresses(struct probe_options *o, int n, char **texts)
 {
 	if (n != 2) {
-		(void)show_usage(false);
+		(void)command_usage(usage, false);
 		return false;
 	}
 	if (!address("ADDR1", texts[0], &o->addrs[0]) || !address("ADDR2", texts[1], &o->addrs[1]))
 		return false;
 	if (addr_equal(&o->addrs[0], &o->addrs[1]) || o->addrs[0].family != o->addrs[1].family) {
-		(void)fprintf(stderr, "natprobe: the reflector needs two different addresses of "
-				      "one family\n");
+		(void)command_fail("the reflector needs two different addresses of one family");
 		return false;
 	}
 	return true;
-}
-
-static int fail(const char *what, const char *why)
-{
-	(void)fprintf(stderr, "natprobe: %s%s%s\n", what, *what ? ": " : "", why);
-	return EXIT_FAILURE;
 }
 
 static int run_reflect(const struct command *c)
@@ -131,7 +102,7 @@ static int run_reflect(const struct command *c)
 	struct error err;
 
 	if (reflect(c->probe.addrs, c->probe.port, &err) < 0)
-		return fail("cannot reflect", err.text);
+		return command_fail("cannot reflect: %s", err.text);
 	return EXIT_SUCCESS;
 }
 
@@ -141,11 +112,11 @@ static int write_evidence(const char *path, const struct probe *p, const struct 
 	int r;
 
 	if (!f)
-		return fail(path, strerror(errno));
+		return command_fail("%s: %s", path, strerror(errno));
 	declare_evidence(f, p, v);
 	r = ferror(f);
 	if (fclose(f) != 0 || r)
-		return fail(path, "could not be written");
+		return command_fail("%s: could not be written", path);
 	return EXIT_SUCCESS;
 }
 
@@ -157,12 +128,12 @@ static int run_probe(const struct command *c)
 
 	p.options = c->probe;
 	if (probe_run(&p, &err) < 0)
-		return fail("", err.text);
+		return command_fail("%s", err.text);
 	verdict_of(&p.seen, &v);
 	declare_absent(stderr, &p, &v);
 	declare(stdout, &v);
 	if (fflush(stdout) != 0)
-		return fail("standard output", strerror(errno));
+		return command_fail("standard output: %s", strerror(errno));
 	return c->evidence ? write_evidence(c->evidence, &p, &v) : EXIT_SUCCESS;
 }
 
@@ -199,12 +170,12 @@ int main(int argc, char **argv)
 	if (verb == ARRAY_SIZE(verbs) && argc == 2 && strcmp(argv[1], "--version") == 0)
 		return puts("natprobe " BOXER_VERSION) < 0;
 	if (verb == ARRAY_SIZE(verbs))
-		return show_usage(argc == 2 && strcmp(argv[1], "--help") == 0);
+		return command_usage(usage, argc == 2 && strcmp(argv[1], "--help") == 0);
 	argc--;
 	argv++;
 	while ((opt = getopt_long(argc, argv, "h", verbs[verb].options, NULL)) != -1) {
 		if (opt == 'h')
-			return show_usage(true);
+			return command_usage(usage, true);
 		if (opt == 'v')
 			return puts("natprobe " BOXER_VERSION) < 0;
 		if (!take_option(&c, opt))

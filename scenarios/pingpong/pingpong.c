@@ -14,6 +14,9 @@
  *
  * Exit status: 0, 1 when something failed, 2 for a wrong command line.
  */
+#include "base/clock.h"
+#include "scenarios/command.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -24,7 +27,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,12 +37,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_MISUSED 2
-#define ROUNDS_MAX   10000000UL
-#define PAUSE_MAX    60000UL
-#define MESSAGE_MAX  (64UL << 20)
-#define CLIENTS_MAX  1000
-#define CHUNK	     65536
+#define ROUNDS_MAX  10000000UL
+#define PAUSE_MAX   60000UL
+#define MESSAGE_MAX (64UL << 20)
+#define CLIENTS_MAX 1000
+#define CHUNK	    65536
 
 /**
  * struct client - what the client was asked to do, and what it measured
@@ -55,26 +56,6 @@ struct client {
 	uint64_t *rtt_ns;
 	uint64_t sent, received;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static int __attribute__((format(printf, 1, 2))) fail(const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)fputs("pingpong: ", stderr);
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fputc('\n', stderr);
-	return EXIT_FAILURE;
-}
 
 static void no_delay(int fd)
 {
@@ -96,13 +77,13 @@ static int listen_on(const char *port, bool nonblock)
 	int r = getaddrinfo(NULL, port, &hints, &ai);
 
 	if (r) {
-		(void)fail("port %s: %s", port, gai_strerror(r));
+		(void)command_fail("port %s: %s", port, gai_strerror(r));
 		return -1;
 	}
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0), 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
-		(void)fail("cannot listen on port %s: %s", port, strerror(errno));
+		(void)command_fail("cannot listen on port %s: %s", port, strerror(errno));
 		if (fd >= 0)
 			(void)close(fd);
 		fd = -1;
@@ -137,10 +118,10 @@ static int serve_blocking(int listener)
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd < 0)
-			return fail("accept: %s", strerror(errno));
+			return command_fail("accept: %s", strerror(errno));
 		child = fork();
 		if (child < 0)
-			return fail("fork: %s", strerror(errno));
+			return command_fail("fork: %s", strerror(errno));
 		if (child == 0) {
 			(void)close(listener);
 			_exit(echo_blocking(fd));
@@ -186,7 +167,7 @@ static int serve_polling(int listener)
 	for (;;) {
 		pfds[0].events = n < 1 + CLIENTS_MAX ? POLLIN : 0;
 		if (poll(pfds, n, -1) < 0 && errno != EINTR)
-			return fail("poll: %s", strerror(errno));
+			return command_fail("poll: %s", strerror(errno));
 		for (nfds_t i = n - 1; i > 0; i--) {
 			if (!pfds[i].revents || echo_some(&pfds[i], pending[i]))
 				continue;
@@ -200,13 +181,13 @@ static int serve_polling(int listener)
 			int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 			if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-				return fail("accept: %s", strerror(errno));
+				return command_fail("accept: %s", strerror(errno));
 			if (fd < 0)
 				continue;
 			no_delay(fd);
 			pending[n] = calloc(1, sizeof(*pending[n]));
 			if (!pending[n])
-				return fail("%s", strerror(ENOMEM));
+				return command_fail("%s", strerror(ENOMEM));
 			pfds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
 		}
 	}
@@ -269,16 +250,17 @@ static int connect_any(struct client *c, int *ret_fd)
 	int fd = -EADDRNOTAVAIL;
 
 	if (r)
-		return fail("%s port %s: %s", c->host, c->port, gai_strerror(r));
+		return command_fail("%s port %s: %s", c->host, c->port, gai_strerror(r));
 	for (ai = list; ai && fd < 0; ai = ai->ai_next) {
-		uint64_t began = now_ns();
+		uint64_t began = clock_now();
 
 		fd = connect_to(ai, c->nonblock);
-		c->connect_ns = now_ns() - began;
+		c->connect_ns = clock_now() - began;
 	}
 	freeaddrinfo(list);
 	if (fd < 0)
-		return fail("cannot connect to %s port %s: %s", c->host, c->port, strerror(-fd));
+		return command_fail("cannot connect to %s port %s: %s", c->host, c->port,
+				    strerror(-fd));
 	*ret_fd = fd;
 	return 0;
 }
@@ -355,16 +337,16 @@ static int play(struct client *c, int fd, char *out, char *in)
 		fill(out, c->size, i);
 		if (i > 0)
 			rest(c->pause_ms);
-		began = now_ns();
+		began = clock_now();
 		r = exchange(c, fd, out, in);
 		if (r < 0)
-			return fail("round %lu with %s port %s: %s", i, c->host, c->port,
-				    strerror(-r));
+			return command_fail("round %lu with %s port %s: %s", i, c->host, c->port,
+					    strerror(-r));
 		if (i >= c->warmup)
-			c->rtt_ns[i - c->warmup] = now_ns() - began;
+			c->rtt_ns[i - c->warmup] = clock_now() - began;
 		if (memcmp(out, in, c->size) != 0)
-			return fail("round %lu with %s port %s: another content came back", i,
-				    c->host, c->port);
+			return command_fail("round %lu with %s port %s: another content came back",
+					    i, c->host, c->port);
 	}
 	return 0;
 }
@@ -406,7 +388,7 @@ static int measure(struct client *c)
 
 	c->rtt_ns = calloc(c->rounds, sizeof(*c->rtt_ns));
 	if (!out || !in || !c->rtt_ns)
-		r = fail("%s", strerror(ENOMEM));
+		r = command_fail("%s", strerror(ENOMEM));
 	else
 		r = connect_any(c, &fd);
 	if (!r)
@@ -438,27 +420,6 @@ static const char usage[] =
 	"  --pause MS     before each round but the first (0)\n"
 	"  --nonblock     non-blocking sockets and poll()\n";
 
-static int show_usage(bool asked)
-{
-	(void)fputs(usage, asked ? stdout : stderr);
-	return asked ? EXIT_SUCCESS : EXIT_MISUSED;
-}
-
-static unsigned long number(const char *what, const char *text, unsigned long min,
-			    unsigned long max)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9' || value < min || value > max) {
-		(void)fail("%s: \"%s\" is not a number from %lu to %lu", what, text, min, max);
-		exit(EXIT_MISUSED);
-	}
-	return value;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -475,27 +436,27 @@ int main(int argc, char **argv)
 		if (opt == 'l')
 			serve_port = optarg;
 		else if (opt == 'r')
-			c.rounds = number("--rounds", optarg, 1, ROUNDS_MAX);
+			c.rounds = command_number("--rounds", optarg, 1, ROUNDS_MAX);
 		else if (opt == 's')
-			c.size = number("--size", optarg, 1, MESSAGE_MAX);
+			c.size = command_number("--size", optarg, 1, MESSAGE_MAX);
 		else if (opt == 'w')
-			c.warmup = number("--warmup", optarg, 0, ROUNDS_MAX);
+			c.warmup = command_number("--warmup", optarg, 0, ROUNDS_MAX);
 		else if (opt == 'p')
-			c.pause_ms = number("--pause", optarg, 0, PAUSE_MAX);
+			c.pause_ms = command_number("--pause", optarg, 0, PAUSE_MAX);
 		else if (opt == 'n')
 			c.nonblock = true;
 		else
-			return show_usage(opt == 'h');
+			return command_usage(usage, opt == 'h');
 	}
 	if (argc - optind != (serve_port ? 0 : 2))
-		return show_usage(false);
+		return command_usage(usage, false);
 	/* getaddrinfo() takes larger numbers, and cuts them off. */
 	if (serve_port) {
-		(void)number("--serve", serve_port, 1, UINT16_MAX);
+		(void)command_number("--serve", serve_port, 1, UINT16_MAX);
 		return serve(serve_port, c.nonblock);
 	}
 	c.host = argv[optind];
 	c.port = argv[optind + 1];
-	(void)number("port", c.port, 1, UINT16_MAX);
+	(void)command_number("port", c.port, 1, UINT16_MAX);
 	return measure(&c);
 }
