@@ -23,13 +23,13 @@
  */
 #include "base/clock.h"
 #include "scenarios/command.h"
+#include "scenarios/sample.h"
+#include "scenarios/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,13 +47,6 @@ struct times {
 	uint64_t connected, first, reply;
 };
 
-static void no_delay(int fd)
-{
-	const int one = 1;
-
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-}
-
 /* ---- the server ---- */
 
 /* A client that goes is no failure of ours. */
@@ -61,7 +54,7 @@ static void greet(int fd)
 {
 	char byte = '!';
 
-	no_delay(fd);
+	stream_no_delay(fd);
 	while (send(fd, &byte, 1, MSG_NOSIGNAL) == 1)
 		if (recv(fd, &byte, 1, 0) != 1)
 			return;
@@ -69,14 +62,10 @@ static void greet(int fd)
 
 static int serve(uint16_t port)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
-	const int one = 1;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int listener = stream_listen(port, false);
 
-	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(listener, (struct sockaddr *)&sin, sizeof(sin)) < 0 ||
-	    listen(listener, SOMAXCONN) < 0)
-		return command_fail("cannot listen on port %u: %s", port, strerror(errno));
+	if (listener < 0)
+		return command_fail("cannot listen on port %u: %s", port, strerror(-listener));
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
@@ -91,28 +80,6 @@ static int serve(uint16_t port)
 
 /* ---- the client ---- */
 
-static int wait_for(int fd, short events)
-{
-	struct pollfd pfd = {.fd = fd, .events = events};
-
-	while (poll(&pfd, 1, -1) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
-/* Return: 0 when it is connected, or -errno. */
-static int finish_connect(int fd)
-{
-	socklen_t len = sizeof(int);
-	int error = 0;
-	int r = wait_for(fd, POLLOUT);
-
-	if (r < 0)
-		return r;
-	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? -errno : -error;
-}
-
 static int receive(int fd)
 {
 	char byte;
@@ -125,7 +92,7 @@ static int receive(int fd)
 		if (n == 0)
 			return -ECONNRESET;
 		if (errno == EAGAIN)
-			(void)wait_for(fd, POLLIN);
+			(void)stream_wait(fd, POLLIN);
 		else if (errno != EINTR)
 			return -errno;
 	}
@@ -137,12 +104,12 @@ static int talk(int fd, const struct sockaddr_in *to, struct times *ret)
 	int r = connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0 ? -errno : 0;
 
 	if (r == -EINPROGRESS)
-		r = finish_connect(fd);
+		r = stream_connected(fd);
 	ret->connected = clock_now() - began;
 	if (r == 0)
 		r = receive(fd);
 	ret->first = clock_now() - began;
-	no_delay(fd);
+	stream_no_delay(fd);
 	began = clock_now();
 	if (r == 0 && send(fd, "?", 1, MSG_NOSIGNAL) != 1)
 		r = -errno;
@@ -155,22 +122,15 @@ static int talk(int fd, const struct sockaddr_in *to, struct times *ret)
 static int once(const struct sockaddr_in *to, bool nonblock, struct times *ret)
 {
 	const struct linger reset = {.l_onoff = 1};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0), 0);
+	int fd = stream_open(nonblock);
 	int r;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = talk(fd, to, ret);
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	(void)close(fd);
 	return r;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 /* "NAME": {"median_us": ..., ...}, of the member at @offset. */
@@ -179,11 +139,11 @@ static void print(const char *name, const struct times *times, unsigned long n, 
 {
 	for (unsigned long i = 0; i < n; i++)
 		(void)memcpy(&v[i], (const char *)&times[i] + offset, sizeof(*v));
-	qsort(v, n, sizeof(*v), compare);
+	sample_sort(v, n);
 	(void)printf(", \"%s\": {\"min_us\": %.1f, \"median_us\": %.1f, \"p90_us\": %.1f, "
 		     "\"max_us\": %.1f}",
-		     name, (double)v[0] / 1e3, ((double)v[(n - 1) / 2] + (double)v[n / 2]) / 2e3,
-		     (double)v[(n * 90 + 99) / 100 - 1] / 1e3, (double)v[n - 1] / 1e3);
+		     name, (double)v[0] / 1e3, sample_median(v, n), sample_percentile(v, n, 90),
+		     (double)v[n - 1] / 1e3);
 }
 
 static int measure(const struct sockaddr_in *to, unsigned long count, unsigned long warmup,

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "scenarios/command.h"
 #include "scenarios/mesh/mesh.h"
+#include "scenarios/sample.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -119,13 +120,6 @@ static void judge(struct verdict *v, const struct mesh_order *o, unsigned from, 
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static double ms(uint64_t ns)
 {
 	return (double)ns / 1e6;
@@ -135,7 +129,7 @@ static int report(struct verdict *v, const struct mesh_order *o, uint64_t took_n
 {
 	unsigned n = v->answered, pairs = o->count * (o->count - 1);
 
-	qsort(v->ns, n, sizeof(*v->ns), compare);
+	sample_sort(v->ns, n);
 	(void)printf("{\"functions\": %u, \"pairs\": %u, \"connected\": %u, \"lost\": %u, "
 		     "\"mixed_up\": %u, \"all_ms\": %.3f, \"min_ms\": %.3f, "
 		     "\"median_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}\n",

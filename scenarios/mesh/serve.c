@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "scenarios/command.h"
 #include "scenarios/mesh/mesh.h"
+#include "scenarios/stream.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -56,18 +57,6 @@ struct server {
 	uint64_t deadline;
 	struct mesh_visit visits[MESH_MAX];
 };
-
-static int listen_on(uint16_t port)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
-	const int one = 1;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, SOMAXCONN) < 0)
-		return -errno;
-	return fd;
-}
 
 /* The conductor waits for it, and the buffer holds all of it or the conductor reads. */
 static void send_all(int fd, const void *data, size_t len)
@@ -348,7 +337,7 @@ int mesh_serve(uint16_t port)
 	static struct server s = {.conductor = -1};
 
 	s.self = own_number();
-	s.listener = listen_on(port);
+	s.listener = stream_listen(port, true);
 	if (s.listener < 0)
 		return command_fail("cannot listen on port %u: %s", port, strerror(-s.listener));
 	return loop(&s);

@@ -16,15 +16,14 @@
  */
 #include "base/clock.h"
 #include "scenarios/command.h"
+#include "scenarios/sample.h"
+#include "scenarios/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -57,40 +56,7 @@ struct client {
 	uint64_t sent, received;
 };
 
-static void no_delay(int fd)
-{
-	int one = 1;
-
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-}
-
 /* ---- the server ---- */
-
-/* Return: the listening socket, or -1 after saying why there is none. */
-static int listen_on(const char *port, bool nonblock)
-{
-	struct addrinfo hints = {
-		.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-	struct addrinfo *ai;
-	int one = 1;
-	int fd;
-	int r = getaddrinfo(NULL, port, &hints, &ai);
-
-	if (r) {
-		(void)command_fail("port %s: %s", port, gai_strerror(r));
-		return -1;
-	}
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0), 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
-		(void)command_fail("cannot listen on port %s: %s", port, strerror(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(ai);
-	return fd;
-}
 
 /* Until the client goes. A client that resets its connection is no failure of ours. */
 static int echo_blocking(int fd)
@@ -98,7 +64,7 @@ static int echo_blocking(int fd)
 	static char buf[CHUNK];
 	ssize_t n, done, r;
 
-	no_delay(fd);
+	stream_no_delay(fd);
 	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0) {
 		for (done = 0; done < n; done += r) {
 			r = send(fd, buf + done, (size_t)(n - done), MSG_NOSIGNAL);
@@ -184,7 +150,7 @@ static int serve_polling(int listener)
 				return command_fail("accept: %s", strerror(errno));
 			if (fd < 0)
 				continue;
-			no_delay(fd);
+			stream_no_delay(fd);
 			pending[n] = calloc(1, sizeof(*pending[n]));
 			if (!pending[n])
 				return command_fail("%s", strerror(ENOMEM));
@@ -193,29 +159,19 @@ static int serve_polling(int listener)
 	}
 }
 
-static int serve(const char *port, bool nonblock)
+static int serve(uint16_t port, bool nonblock)
 {
 	/* The kernel reaps the children of the forking server. */
 	struct sigaction sa = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
-	int fd = listen_on(port, nonblock);
+	int fd = stream_listen(port, nonblock);
 
 	if (fd < 0)
-		return EXIT_FAILURE;
+		return command_fail("cannot listen on port %u: %s", port, strerror(-fd));
 	(void)sigaction(SIGCHLD, &sa, NULL);
 	return nonblock ? serve_polling(fd) : serve_blocking(fd);
 }
 
 /* ---- the client ---- */
-
-static int wait_for(int fd, short events)
-{
-	struct pollfd pfd = {.fd = fd, .events = events};
-
-	while (poll(&pfd, 1, -1) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
 
 /* Return: a connected socket, or -errno. */
 static int connect_to(const struct addrinfo *ai, bool nonblock)
@@ -223,22 +179,18 @@ static int connect_to(const struct addrinfo *ai, bool nonblock)
 	int type = SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);
 	int fd = socket(ai->ai_family, type, ai->ai_protocol);
 	int error = 0;
-	socklen_t len = sizeof(error);
 
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, ai->ai_addr, ai->ai_addrlen) < 0)
 		error = errno;
-	if (error == EINPROGRESS) {
-		error = -wait_for(fd, POLLOUT);
-		if (!error && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-			error = errno;
-	}
+	if (error == EINPROGRESS)
+		error = -stream_connected(fd);
 	if (error) {
 		(void)close(fd);
 		return -error;
 	}
-	no_delay(fd);
+	stream_no_delay(fd);
 	return fd;
 }
 
@@ -287,7 +239,7 @@ static int exchange(struct client *c, int fd, const char *out, char *in)
 			wait |= sent < c->size;
 		}
 		if (wait) {
-			int r = wait_for(fd, sent < c->size ? POLLIN | POLLOUT : POLLIN);
+			int r = stream_wait(fd, sent < c->size ? POLLIN | POLLOUT : POLLIN);
 
 			if (r < 0)
 				return r;
@@ -351,21 +303,13 @@ static int play(struct client *c, int fd, char *out, char *in)
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* p99 by the nearest-rank method; the median of an even number is the mean of the middle two. */
 static void report(struct client *c)
 {
 	unsigned long n = c->rounds;
 	uint64_t *v = c->rtt_ns;
 	double mean = 0, variance = 0;
 
-	qsort(v, n, sizeof(*v), compare);
+	sample_sort(v, n);
 	for (unsigned long i = 0; i < n; i++)
 		mean += (double)v[i] / (double)n;
 	for (unsigned long i = 0; i < n; i++)
@@ -375,9 +319,8 @@ static void report(struct client *c)
 		     "\"median_us\": %.3f, \"mean_us\": %.3f, \"p99_us\": %.3f, \"max_us\": %.3f, "
 		     "\"stddev_us\": %.3f}\n",
 		     n, c->size, c->sent, c->received, (double)c->connect_ns / 1e3,
-		     (double)v[0] / 1e3, ((double)v[(n - 1) / 2] + (double)v[n / 2]) / 2e3,
-		     mean / 1e3, (double)v[(n * 99 + 99) / 100 - 1] / 1e3, (double)v[n - 1] / 1e3,
-		     sqrt(variance) / 1e3);
+		     (double)v[0] / 1e3, sample_median(v, n), mean / 1e3,
+		     sample_percentile(v, n, 99), (double)v[n - 1] / 1e3, sqrt(variance) / 1e3);
 }
 
 static int measure(struct client *c)
@@ -429,12 +372,12 @@ int main(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},	 {0},
 	};
 	struct client c = {.rounds = 1000, .size = 1024};
-	const char *serve_port = NULL;
+	unsigned long serve_port = 0;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (opt == 'l')
-			serve_port = optarg;
+			serve_port = command_number("--serve", optarg, 1, UINT16_MAX);
 		else if (opt == 'r')
 			c.rounds = command_number("--rounds", optarg, 1, ROUNDS_MAX);
 		else if (opt == 's')
@@ -450,13 +393,11 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind != (serve_port ? 0 : 2))
 		return command_usage(usage, false);
-	/* getaddrinfo() takes larger numbers, and cuts them off. */
-	if (serve_port) {
-		(void)command_number("--serve", serve_port, 1, UINT16_MAX);
-		return serve(serve_port, c.nonblock);
-	}
+	if (serve_port)
+		return serve((uint16_t)serve_port, c.nonblock);
 	c.host = argv[optind];
 	c.port = argv[optind + 1];
+	/* getaddrinfo() takes larger numbers, and cuts them off. */
 	(void)command_number("port", c.port, 1, UINT16_MAX);
 	return measure(&c);
 }
