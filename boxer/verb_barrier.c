@@ -46,31 +46,20 @@ static int wait_there(const char *verb, const char *id, const char *name, unsign
 
 int verb_barrier(int argc, char **argv)
 {
-	static const struct option options[] = {{"timeout", required_argument, NULL, 't'},
-						{"id", required_argument, NULL, 'i'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
+	static const struct option options[] = {
+		{"timeout", required_argument, NULL, 't'}, LOCAL_OPTIONS, {0}};
+	struct local_line line = {.usage = barrier_usage, .options = options};
 	unsigned long seconds = 0, count;
 	bool limited = false;
-	const char *id = NULL;
-	int c;
 
-	optind = 0;
-	while ((c = local_getopt(argc, argv, "h", options)) != -1) {
-		if (c == '?')
-			return EXIT_USAGE;
-		if (c == 'h') {
-			(void)fputs(barrier_usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		id = c == 'i' ? optarg : id;
-		if (c != 't')
-			continue;
+	while (local_next(&line, argc, argv) != -1) {
 		limited = true;
 		if (!local_number(optarg, TIMEOUT_MAX_S, &seconds))
 			return local_usage(argv[0], "--timeout wants a number up to %d, not '%s'",
 					   TIMEOUT_MAX_S, optarg);
 	}
+	if (line.status != -1)
+		return line.status;
 	if (argc - optind != 2)
 		return local_usage(argv[0], "NAME and COUNT are wanted");
 	if (!frame_name_valid(argv[optind]))
@@ -78,6 +67,6 @@ int verb_barrier(int argc, char **argv)
 	if (!local_number(argv[optind + 1], MEMBERS_MAX, &count) || count == 0)
 		return local_usage(argv[0], "COUNT is a number from 1 to %d, not '%s'", MEMBERS_MAX,
 				   argv[optind + 1]);
-	return wait_there(argv[0], id, argv[optind], (unsigned)count,
+	return wait_there(argv[0], line.id, argv[optind], (unsigned)count,
 			  limited ? (int)seconds * 1000 : -1);
 }

@@ -329,29 +329,23 @@ int verb_doctor(int argc, char **argv)
 	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
 						{"key-file", required_argument, NULL, 'k'},
 						{"timeout", required_argument, NULL, 't'},
-						{"json", no_argument, NULL, 'j'},
-						{"id", required_argument, NULL, 'i'},
-						{"help", no_argument, NULL, 'h'},
+						LOCAL_OPTIONS_JSON,
 						{0}};
+	struct local_line line = {.usage = doctor_usage, .options = options};
 	struct choice choice = {.timeout_s = TIMEOUT_S};
 	int c;
 
-	optind = 0;
-	while ((c = local_getopt(argc, argv, "h", options)) != -1) {
-		if (c == '?')
-			return EXIT_USAGE;
-		if (c == 'h') {
-			(void)fputs(doctor_usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		choice.json |= c == 'j';
-		choice.id = c == 'i' ? optarg : choice.id;
+	while ((c = local_next(&line, argc, argv)) != -1) {
 		choice.seed = c == 's' ? optarg : choice.seed;
 		choice.key_file = c == 'k' ? optarg : choice.key_file;
 		if (c == 't' && !local_number(optarg, TIMEOUT_MAX_S, &choice.timeout_s))
 			return local_usage(argv[0], "--timeout wants a number up to %d, not '%s'",
 					   TIMEOUT_MAX_S, optarg);
 	}
+	if (line.status != -1)
+		return line.status;
+	choice.id = line.id;
+	choice.json = line.json;
 	if (optind < argc)
 		return local_usage(argv[0], "what is '%s' for?", argv[optind]);
 	return run(argv[0], &choice);

@@ -55,28 +55,19 @@ static int ask_environment(const char *name, char *ret_text, size_t size, struct
 
 int verb_exec(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"id", required_argument, NULL, 'i'}, {"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option options[] = {LOCAL_OPTIONS, {0}};
+	struct local_line line = {.usage = exec_usage, .options = options, .has_program = true};
 	char environment[LOCAL_TEXT_MAX + 1], name[64] = "";
-	const char *id = NULL;
 	struct error err = {0};
 	uint32_t number;
-	int c, r, status = NODE_EXIT_FAILED;
+	int r, status = NODE_EXIT_FAILED;
 
-	optind = 0;
-	while ((c = local_getopt(argc, argv, "+h", options)) != -1) {
-		if (c == 'h') {
-			(void)fputs(exec_usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		if (c != 'i')
-			return EXIT_USAGE;
-		id = optarg;
-	}
-	if (optind >= argc) {
+	(void)local_next(&line, argc, argv);
+	if (line.status != -1)
+		return line.status;
+	if (optind >= argc)
 		return local_usage(argv[0], "-- PROGRAM is missing");
-	}
-	r = local_find(id, &number, &err);
+	r = local_find(line.id, &number, &err);
 	if (r == 0) {
 		(void)snprintf(name, sizeof(name), LOCAL_NAME_FMT, number);
 		r = ask_environment(name, environment, sizeof(environment), &err);

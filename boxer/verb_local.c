@@ -40,6 +40,33 @@ int local_getopt(int argc, char **argv, const char *shorts, const struct option 
 	return c;
 }
 
+int local_next(struct local_line *line, int argc, char **argv)
+{
+	if (!line->begun) {
+		line->begun = true;
+		line->status = -1;
+		optind = 0;
+	}
+	for (;;) {
+		int c = local_getopt(argc, argv, line->has_program ? "+h" : "h", line->options);
+
+		if (c == 'i') {
+			line->id = optarg;
+		} else if (c == 'j') {
+			line->json = true;
+		} else if (c == 'h') {
+			(void)fputs(line->usage, stdout);
+			line->status = EXIT_SUCCESS;
+			return -1;
+		} else if (c == '?') {
+			line->status = EXIT_USAGE;
+			return -1;
+		} else {
+			return c;
+		}
+	}
+}
+
 int local_usage(const char *verb, const char *fmt, ...)
 {
 	va_list ap;

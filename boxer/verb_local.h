@@ -17,6 +17,43 @@
 #define LOCAL_ID_HELP \
 	"  --id ID       which node, if several run here (default: BOXER_ID, or the only one)\n"
 
+/** What all verbs have, in a table of options. */
+#define LOCAL_OPTIONS                          \
+	{"id", required_argument, NULL, 'i'},  \
+	{                                      \
+		"help", no_argument, NULL, 'h' \
+	}
+/** What those have that print JSON, too. */
+#define LOCAL_OPTIONS_JSON {"json", no_argument, NULL, 'j'}, LOCAL_OPTIONS
+
+/**
+ * struct local_line - the command line of a verb, and what verbs have in common of it
+ * @usage: what --help says
+ * @options: the verb's own, and LOCAL_OPTIONS or LOCAL_OPTIONS_JSON
+ * @has_program: behind the options follows a program with options of its own
+ * @begun: for local_next() alone
+ * @status: an exit status, when there is nothing left to do; else -1
+ * @id: --id, or NULL
+ * @json: --json
+ */
+struct local_line {
+	const char *usage;
+	const struct option *options;
+	bool has_program;
+	bool begun;
+	int status;
+	const char *id;
+	bool json;
+};
+
+/**
+ * local_next() - go on to the next option that is the verb's own
+ *
+ * Return: its letter, with optarg; -1 behind the last one, with @line filled in and
+ * optind at the first operand.
+ */
+int local_next(struct local_line *line, int argc, char **argv);
+
 /**
  * local_find() - the node that is meant
  * @id: as the command line says; NULL: BOXER_ID, or the only one of this machine

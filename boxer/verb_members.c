@@ -186,28 +186,17 @@ static int run(const char *verb, const char *id, struct output *o)
 
 int verb_members(int argc, char **argv)
 {
-	static const struct option options[] = {{"follow", no_argument, NULL, 'f'},
-						{"json", no_argument, NULL, 'j'},
-						{"id", required_argument, NULL, 'i'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
+	static const struct option options[] = {
+		{"follow", no_argument, NULL, 'f'}, LOCAL_OPTIONS_JSON, {0}};
+	struct local_line line = {.usage = members_usage, .options = options};
 	struct output o = {0};
-	const char *id = NULL;
-	int c;
 
-	optind = 0;
-	while ((c = local_getopt(argc, argv, "h", options)) != -1) {
-		if (c == '?')
-			return EXIT_USAGE;
-		if (c == 'h') {
-			(void)fputs(members_usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		o.follow |= c == 'f';
-		o.json |= c == 'j';
-		id = c == 'i' ? optarg : id;
-	}
+	while (local_next(&line, argc, argv) != -1)
+		o.follow = true;
+	if (line.status != -1)
+		return line.status;
+	o.json = line.json;
 	if (optind < argc)
 		return local_usage(argv[0], "what is '%s' for?", argv[optind]);
-	return run(argv[0], id, &o);
+	return run(argv[0], line.id, &o);
 }

@@ -257,29 +257,25 @@ static int run_all(const char *verb, const struct choice *choice, struct punch *
 
 int verb_punch(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"count", required_argument, NULL, 'c'}, {"stdio", no_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},	 {"id", required_argument, NULL, 'i'},
-		{"help", no_argument, NULL, 'h'},	 {0}};
+	static const struct option options[] = {{"count", required_argument, NULL, 'c'},
+						{"stdio", no_argument, NULL, 's'},
+						LOCAL_OPTIONS_JSON,
+						{0}};
+	struct local_line line = {.usage = punch_usage, .options = options};
 	struct choice choice = {.count = 1};
 	struct punch p = {0};
 	int c;
 
-	optind = 0;
-	while ((c = local_getopt(argc, argv, "h", options)) != -1) {
-		if (c == '?')
-			return EXIT_USAGE;
-		if (c == 'h') {
-			(void)fputs(punch_usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		choice.json |= c == 'j';
+	while ((c = local_next(&line, argc, argv)) != -1) {
 		choice.stdio |= c == 's';
-		choice.id = c == 'i' ? optarg : choice.id;
 		if (c == 'c' && (!local_number(optarg, COUNT_MAX, &choice.count) || !choice.count))
 			return local_usage(argv[0], "--count wants a number from 1 to %d, not '%s'",
 					   COUNT_MAX, optarg);
 	}
+	if (line.status != -1)
+		return line.status;
+	choice.id = line.id;
+	choice.json = line.json;
 	if (argc - optind != 1)
 		return local_usage(argv[0], "NODE:PORT is wanted");
 	if (choice.stdio && choice.count > 1)

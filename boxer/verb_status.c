@@ -184,26 +184,13 @@ static int run(const char *verb, const char *id, bool json)
 
 int verb_status(int argc, char **argv)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-						{"id", required_argument, NULL, 'i'},
-						{"help", no_argument, NULL, 'h'},
-						{0}};
-	const char *id = NULL;
-	bool json = false;
-	int c;
+	static const struct option options[] = {LOCAL_OPTIONS_JSON, {0}};
+	struct local_line line = {.usage = status_usage, .options = options};
 
-	optind = 0;
-	while ((c = local_getopt(argc, argv, "h", options)) != -1) {
-		if (c == '?')
-			return EXIT_USAGE;
-		if (c == 'h') {
-			(void)fputs(status_usage, stdout);
-			return EXIT_SUCCESS;
-		}
-		json |= c == 'j';
-		id = c == 'i' ? optarg : id;
-	}
+	(void)local_next(&line, argc, argv);
+	if (line.status != -1)
+		return line.status;
 	if (optind < argc)
 		return local_usage(argv[0], "what is '%s' for?", argv[optind]);
-	return run(argv[0], id, json);
+	return run(argv[0], line.id, line.json);
 }

@@ -22,9 +22,9 @@ int stream_listen(uint16_t port, bool nonblock)
 	int fd = stream_open(nonblock);
 	int r;
 
-	if (fd < 0 || (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-		       bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 &&
-		       listen(fd, SOMAXCONN) == 0))
+	if (fd < 0 ||
+	    (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	     bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 && listen(fd, SOMAXCONN) == 0))
 		return fd;
 	r = -errno;
 	(void)close(fd);
