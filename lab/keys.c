@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "lab/keys_near.h"
+#include "lab/keys_places.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,24 +82,12 @@ static int bind_scalar(struct binder *binder, const struct key *key, const struc
 	return r;
 }
 
-/* For errors across keys, which need the place of each. */
 static int note(struct binder *binder, const struct key *key, const void *member, struct where at,
 		bool good)
 {
-	struct keys_places *places = binder->places;
+	const struct keys_place place = {.member = member, .key = key, .at = at, .good = good};
 
-	if (places->n == places->room) {
-		size_t room = places->room ? places->room * 2 : 64;
-		struct keys_place *grown = reallocarray(places->place, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		places->place = grown;
-		places->room = room;
-	}
-	places->place[places->n++] =
-		(struct keys_place){.member = member, .key = key, .at = at, .good = good};
-	return 0;
+	return keys_places_add(binder->places, &place);
 }
 
 static int bind_name(struct binder *binder, const struct key *key, const struct yaml_value *value,
@@ -444,14 +433,6 @@ static int bind_mapping(struct binder *binder, const struct keys *keys,
 	return 0;
 }
 
-static int compare_places(const void *a, const void *b)
-{
-	uintptr_t x = (uintptr_t)((const struct keys_place *)a)->member;
-	uintptr_t y = (uintptr_t)((const struct keys_place *)b)->member;
-
-	return (x > y) - (x < y);
-}
-
 const struct key *keys_row(const struct keys *keys, const char *name)
 {
 	const struct key *row = keys->rows;
@@ -469,78 +450,9 @@ int keys_bind(const struct keys *keys, const struct yaml_value *value, struct so
 
 	(void)memset(ret_places, 0, sizeof(*ret_places));
 	r = bind_mapping(&binder, keys, value, object);
-	if (r == 0 && ret_places->n)
-		qsort(ret_places->place, ret_places->n, sizeof(ret_places->place[0]),
-		      compare_places);
+	if (r == 0)
+		keys_places_sort(ret_places);
 	return r;
-}
-
-static const struct keys_place *place_of(const struct keys_places *places, const void *member)
-{
-	const struct keys_place wanted = {.member = member};
-
-	if (!places->n)
-		return NULL;
-	return bsearch(&wanted, places->place, places->n, sizeof(wanted), compare_places);
-}
-
-/* By this very key? Places of one member are side by side. */
-static bool given_by(const struct keys_places *places, const void *member, const struct key *key)
-{
-	const struct keys_place *place = place_of(places, member);
-	size_t i;
-
-	if (!place)
-		return false;
-	i = (size_t)(place - places->place);
-	while (i > 0 && places->place[i - 1].member == member)
-		i--;
-	for (; i < places->n && places->place[i].member == member; i++)
-		if (places->place[i].key == key && places->place[i].good)
-			return true;
-	return false;
-}
-
-void keys_mark(const struct keys *keys, const struct keys_places *places, const void *object,
-	       void *ret_mask)
-{
-	for (const struct key *row = keys->rows; row->name; row++) {
-		const char *member = (const char *)object + row->offset;
-		char *mask = (char *)ret_mask + row->offset;
-
-		if (row->kind == KEY_STRUCT)
-			keys_mark(row->keys, places, member, mask);
-		if (!keys_is_number(row) || !given_by(places, member, row))
-			continue;
-		(void)memset(mask, 1, row->size);
-		if (row->also)
-			(void)memset((char *)ret_mask + row->also, 1, row->size);
-	}
-}
-
-bool keys_given(const struct keys_places *places, const void *member)
-{
-	return place_of(places, member);
-}
-
-bool keys_refused(const struct keys_places *places, const void *member)
-{
-	const struct keys_place *place = place_of(places, member);
-
-	return place && !place->good;
-}
-
-struct where keys_at(const struct keys_places *places, const void *member, struct where otherwise)
-{
-	const struct keys_place *place = place_of(places, member);
-
-	return place ? place->at : otherwise;
-}
-
-void keys_places_free(struct keys_places *places)
-{
-	free(places->place);
-	(void)memset(places, 0, sizeof(*places));
 }
 
 static void free_array(const struct key *key, void *object)

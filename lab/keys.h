@@ -120,32 +120,14 @@ struct keys {
 	const struct key *rows;
 };
 
-/**
- * struct keys_place - where in the document a member was given
- * @member: its address in the bound struct
- * @key: what was given; two keys may have one member
- * @at: the value's place
- * @good: it was understood; else the member holds its default
- */
-struct keys_place {
-	const void *member;
-	const struct key *key;
-	struct where at;
-	bool good;
-};
-
-/** struct keys_places - all places of one document, for errors across keys */
-struct keys_places {
-	struct keys_place *place;
-	size_t n, room;
-};
+struct keys_places;
 
 /**
  * keys_bind() - fill a struct from a document
  * @keys: the table of the mapping @value
  * @source: complaints go here, all of them
  * @object: the struct, zeroed; keys_free() it whatever this returns
- * @ret_places: what was given where; keys_places_free() it
+ * @ret_places: what was given where; keys_places_free() it, see lab/keys_places.h
  *
  * Return: 0 also when there were complaints (defaults stand in then), or -ENOMEM.
  */
@@ -154,28 +136,8 @@ int keys_bind(const struct keys *keys, const struct yaml_value *value, struct so
 /** keys_free() - free what a bound struct points to, not the struct. */
 void keys_free(const struct keys *keys, void *object);
 
-/**
- * keys_mark() - say which members a document has given
- * @object: as bound
- * @ret_mask: a struct of the same kind, zeroed: each byte of such a member becomes 1
- *
- * What is no plain number - a list, a name - is left out.
- */
-void keys_mark(const struct keys *keys, const struct keys_places *places, const void *object,
-	       void *ret_mask);
-
 /** keys_row() - the row of that name, or NULL. */
 const struct key *keys_row(const struct keys *keys, const char *name);
-
-/** keys_given() - was this member's key in the document? */
-bool keys_given(const struct keys_places *places, const void *member);
-/** keys_refused() - it was, but could not be understood. */
-bool keys_refused(const struct keys_places *places, const void *member);
-/** keys_at() - the place of this member's value; @otherwise when it was not given. */
-struct where keys_at(const struct keys_places *places, const void *member, struct where otherwise);
-/** keys_places_free() - frees the array, not the struct. */
-void keys_places_free(struct keys_places *places);
-
 /**
  * keys_scalar() - read one scalar as a row's kind says
  * @plain: written without quotes; numbers and switches must be

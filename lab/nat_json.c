@@ -2,6 +2,7 @@
 #include "lab/nat_json.h"
 
 #include "base/cleanup.h"
+#include "lab/keys_places.h"
 #include "lab/scenario_nat_keys.h"
 #include "lab/yaml.h"
 

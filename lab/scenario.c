@@ -2,6 +2,7 @@
 #include "lab/scenario.h"
 
 #include "base/cleanup.h"
+#include "lab/keys_places.h"
 #include "lab/scenario_check.h"
 #include "lab/scenario_keys.h"
 #include "lab/scenario_link_keys.h"

@@ -7,7 +7,7 @@
 #ifndef LAB_SCENARIO_CHECKING_H
 #define LAB_SCENARIO_CHECKING_H
 
-#include "lab/keys.h"
+#include "lab/keys_places.h"
 #include "lab/scenario_names.h"
 
 /** struct check_behind - what is directly behind a NAT of "nats" */
