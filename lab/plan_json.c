@@ -9,6 +9,7 @@
 #include "lab/nat_json.h"
 #include "lab/scenario_keys.h"
 #include "lab/scenario_member_keys.h"
+#include "lab/scenario_step_keys.h"
 
 #include <errno.h>
 #include <jansson.h>

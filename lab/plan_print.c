@@ -6,6 +6,7 @@
 #include "lab/scenario_link_keys.h"
 #include "lab/scenario_member_keys.h"
 #include "lab/scenario_nat_keys.h"
+#include "lab/scenario_step_keys.h"
 
 #include <inttypes.h>
 #include <netinet/in.h>

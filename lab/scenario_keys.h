@@ -25,9 +25,7 @@
 /** The table of a document's top level; it binds a struct scenario. */
 extern const struct keys scenario_keys;
 
-/** The words of a scenario for each enum, NULL-terminated, indexed by value. */
+/** The words of enum scenario_role, NULL-terminated, indexed by value. */
 extern const char *const scenario_role_words[];
-extern const char *const scenario_path_words[];
-extern const char *const scenario_exit_words[];
 
 #endif

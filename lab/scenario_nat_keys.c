@@ -344,3 +344,65 @@ const struct keys scenario_nat_keys = {
 	.label = offsetof(struct scenario_nat, name),
 	.rows = nat_rows,
 };
+
+static const char *const rebind_words[] = {"ports", "address", NULL};
+static const int rebind_values[] = {REBIND_PORTS, REBIND_ADDRESS};
+
+static const struct key change_rows[] = {
+	{
+		.name = "change",
+		.kind = KEY_NAME,
+		.max = KEYS_NAME_MAX + 8,
+		.required = true,
+		KEY_MEMBER(struct scenario_nat_change, nat),
+		.doc = "The NAT, by its concrete name: that in `nats`, or `fn0-nat`.",
+	},
+	{
+		.name = "reboot",
+		.kind = KEY_BOOL,
+		.initial = "off",
+		KEY_MEMBER(struct scenario_nat_change, reboot),
+		.doc = "It forgets all flows and mappings.",
+	},
+	{
+		.name = "rebind",
+		.kind = KEY_ENUM,
+		.words = rebind_words,
+		.values = rebind_values,
+		.absent = "not",
+		KEY_MEMBER(struct scenario_nat_change, rebind),
+		.doc = "It forgets them, and what comes next gets random ports, or another "
+		       "external address.",
+	},
+	{
+		.name = "set",
+		.kind = KEY_OWN,
+		.absent = "nothing",
+		.keys = &scenario_declaration_keys,
+		KEY_MEMBER(struct scenario_nat_change, set),
+		.doc = "How it behaves from now on. Flows and mappings that there are go on as "
+		       "far as they can.",
+	},
+	SCENARIO_AT_ROW(struct scenario_nat_change),
+	{
+		.name = "keep",
+		.kind = KEY_BOOL,
+		.initial = "off",
+		KEY_MEMBER(struct scenario_nat_change, keep),
+		.doc = "It stays so when the step has ended; else `rebind` and `set` are undone "
+		       "then. What was forgotten stays forgotten.",
+	},
+	{0},
+};
+
+const struct keys scenario_nat_change_keys = {
+	.name = "change",
+	.noun = "a change of a NAT",
+	.plural = "changes of NATs",
+	.doc = "A NAT that is rebooted, bound anew, or made to behave otherwise while a step "
+	       "runs. The change is made at once, so that no packet meets one half of it.",
+	.size = sizeof(struct scenario_nat_change),
+	.at = offsetof(struct scenario_nat_change, at),
+	.label = KEYS_NONE,
+	.rows = change_rows,
+};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interface for the part of the table of keys that says how a NAT behaves.
+ * Interface for the part of the table of keys that says how a NAT behaves, and
+ * what a step makes of it.
  */
 #ifndef LAB_SCENARIO_NAT_KEYS_H
 #define LAB_SCENARIO_NAT_KEYS_H
@@ -11,5 +12,7 @@
 extern const struct keys scenario_nat_keys;
 /** Of what is the NAT's own, whatever scenario it is in; it binds the same struct. */
 extern const struct keys scenario_declaration_keys;
+/** The table of struct scenario_nat_change. */
+extern const struct keys scenario_nat_change_keys;
 
 #endif
