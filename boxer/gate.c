@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "boxer/members.h"
+#include "boxer/sorted.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,19 +87,14 @@ void gate_free(struct gate *gate)
 	free(gate);
 }
 
+static uint32_t id_at(const void *list, size_t at)
+{
+	return ((const uint32_t *)list)[at];
+}
+
 static size_t position(const struct gate *gate, uint32_t id)
 {
-	size_t low = 0, high = gate->n_met;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (gate->met[mid] < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return sorted_position(gate->met, gate->n_met, id, id_at);
 }
 
 bool gate_has_met(const struct gate *gate, uint32_t id)

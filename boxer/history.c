@@ -2,6 +2,7 @@
 #include "boxer/history.h"
 
 #include "base/cleanup.h"
+#include "boxer/sorted.h"
 
 #include <string.h>
 
@@ -11,20 +12,14 @@ void history_free(struct history *h)
 	*h = (struct history){0};
 }
 
-/* Where @id is, or where it would have to be put. */
+static uint32_t id_at(const void *list, size_t at)
+{
+	return ((const struct history_member *)list)[at].id;
+}
+
 static size_t position(const struct history *h, uint32_t id)
 {
-	size_t low = 0, high = h->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (h->list[mid].id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return sorted_position(h->list, h->n, id, id_at);
 }
 
 static struct history_member *find(const struct history *h, uint32_t id)

@@ -2,6 +2,7 @@
 #include "boxer/members.h"
 
 #include "base/cleanup.h"
+#include "boxer/sorted.h"
 
 #include <string.h>
 #include <strings.h>
@@ -13,20 +14,14 @@ void members_free(struct members *m)
 	*m = (struct members){0};
 }
 
-/* Where @id is, or where it would have to be put. */
+static uint32_t id_at(const void *list, size_t at)
+{
+	return ((const struct frame_member *)list)[at].id;
+}
+
 static size_t position(const struct members *m, uint32_t id)
 {
-	size_t low = 0, high = m->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (m->list[mid].id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return sorted_position(m->list, m->n, id, id_at);
 }
 
 /* Who was, or is, seen under that address. */

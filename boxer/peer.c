@@ -26,6 +26,7 @@
 #include "boxer/channel.h"
 #include "boxer/parallel.h"
 #include "boxer/sock.h"
+#include "boxer/sorted.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -57,19 +58,14 @@ struct peers {
 static const struct channel_ops link_ops;
 static const struct parallel_ops attempt_ops;
 
+static uint32_t id_at(const void *list, size_t at)
+{
+	return ((struct peer *const *)list)[at]->id;
+}
+
 static size_t position(const struct peers *set, uint32_t id)
 {
-	size_t low = 0, high = set->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (set->list[mid]->id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return sorted_position(set->list, set->n, id, id_at);
 }
 
 static struct peer *find(const struct peers *set, uint32_t id)
