@@ -71,28 +71,29 @@ void dial_next_way(struct dial *d)
 	dial_way(d)->begin(d);
 }
 
-/* What has failed a moment ago comes last. */
+enum rank { RANK_FRESH, RANK_FAILED, RANK_LAST_RESORT, RANKS };
+
+static enum rank rank_of(const struct dial *d, const struct strategy *s, uint64_t now)
+{
+	/* What goes through a third machine, whatever else has failed. */
+	if (s->id == STRATEGY_RELAY)
+		return RANK_LAST_RESORT;
+	return history_failed_recently(&d->set->node->history, d->member, s->name, now)
+		       ? RANK_FAILED
+		       : RANK_FRESH;
+}
+
+/* What has failed a moment ago comes behind the rest. */
 static void put_failures_last(struct dial *d)
 {
 	const struct strategy *sorted[STRATEGY_COUNT];
-	const struct history *h = &d->set->node->history;
 	uint64_t now = clock_now();
 	size_t n = 0;
 
-	for (int failed = 0; failed < 2; failed++)
+	for (enum rank rank = 0; rank < RANKS; rank++)
 		for (size_t i = 0; i < d->n_plan; i++)
-			if (history_failed_recently(h, d->member, d->plan[i]->name, now) ==
-			    (failed == 1))
+			if (rank_of(d, d->plan[i], now) == rank)
 				sorted[n++] = d->plan[i];
-	/* What goes through a third machine is the last resort all the same. */
-	for (size_t i = 0; i + 1 < n; i++)
-		if (sorted[i]->id == STRATEGY_RELAY) {
-			const struct strategy *relay = sorted[i];
-
-			(void)memmove(&sorted[i], &sorted[i + 1], (n - i - 1) * sizeof(*sorted));
-			sorted[n - 1] = relay;
-			break;
-		}
 	(void)memcpy(d->plan, sorted, n * sizeof(*sorted));
 }
 

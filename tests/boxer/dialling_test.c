@@ -599,6 +599,34 @@ STAGE_TEST(dialling, remembers_which_way_has_failed)
 	end(&p);
 }
 
+STAGE_TEST(dialling, relay_comes_after_what_has_failed)
+{
+	static const enum strategy_id order[] = {STRATEGY_SEQUENTIAL, STRATEGY_SIMULTANEOUS};
+	struct program p = start();
+	struct addr at;
+	int listener = stage_listen(STAGE_NODE + 8, &at);
+
+	stage_profiles(&plain, &refusing);
+	stage.options.strategies |= STRATEGY_BIT(STRATEGY_RELAY);
+	stage.options.seed[0] = at;
+	stage.node.seed_relays = true;
+	ask(&p);
+	(void)hear(0, STRATEGY_SIMULTANEOUS);
+	answer(stage_find(FRAME_PUNCH, 0), REASON_UNREACHABLE, NULL);
+	(void)hear(1, STRATEGY_SEQUENTIAL);
+	dial_cancel(p.dial);
+	stage_forget();
+	ask(&p);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		(void)hear(i, order[i]);
+		answer(stage_find(FRAME_PUNCH, i), REASON_UNREACHABLE, NULL);
+	}
+	(void)hear(ARRAY_SIZE(order), STRATEGY_RELAY);
+	dial_cancel(p.dial);
+	(void)close(listener);
+	end(&p);
+}
+
 STAGE_TEST(dialling, a_silent_peer_costs_a_deadline)
 {
 	struct program p[2] = {start(), start()};
