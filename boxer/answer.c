@@ -130,8 +130,6 @@ void answer_on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 /* ---- one socket ---- */
 
-static void go(struct answer *a, int fd);
-
 static void on_retry(struct ev_loop *loop, struct ev_timer *w, int revents);
 
 static void try_later(struct answer *a)
@@ -222,7 +220,7 @@ static bool is_called(const struct answer *a)
 	return uses_listener(a) && a->strategy->id != STRATEGY_REVERSE;
 }
 
-/* @fd: bound beside the listener, or -1. Taken over. */
+/* @fd: bound beside the listener, or -1 if that is not used. Taken over. */
 static void go(struct answer *a, int fd)
 {
 	switch (a->strategy->id) {
@@ -231,22 +229,21 @@ static void go(struct answer *a, int fd)
 	case STRATEGY_SYNCHRONISED:
 	case STRATEGY_REVERSE:
 		send_one(a, fd);
-		return;
+		break;
 	case STRATEGY_PREDICT:
 	case STRATEGY_BIRTHDAY:
+		answer_begin_many(a);
+		break;
 	case STRATEGY_RELAY:
+		answer_begin_relay(a);
+		break;
 	case STRATEGY_DIRECT:
 	case STRATEGY_PRIVATE:
+		/* Nothing to be asked for; is_allowed() says so before. */
+		(void)close(fd);
+		answer_refuse(a, REASON_PROTOCOL);
 		break;
 	}
-	if (fd >= 0)
-		(void)close(fd);
-	if (a->strategy->id == STRATEGY_PREDICT || a->strategy->id == STRATEGY_BIRTHDAY)
-		answer_begin_many(a);
-	else if (a->strategy->id == STRATEGY_RELAY)
-		answer_begin_relay(a);
-	else
-		answer_refuse(a, REASON_PROTOCOL);
 }
 
 static void on_learned(void *arg, enum reason reason, const struct addr *external)
