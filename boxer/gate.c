@@ -97,7 +97,7 @@ static size_t position(const struct gate *gate, uint32_t id)
 	return sorted_position(gate->met, gate->n_met, id, id_at);
 }
 
-bool gate_has_met(const struct gate *gate, uint32_t id)
+static bool has_met(const struct gate *gate, uint32_t id)
 {
 	size_t at = position(gate, id);
 
@@ -109,7 +109,7 @@ int gate_meet(struct gate *gate, const struct frame_member *member)
 	const struct gate_wants *wants = gate->wants;
 	size_t at = position(gate, member->id);
 
-	if (gate_has_met(gate, member->id))
+	if (has_met(gate, member->id))
 		return 0;
 	if (gate->n_met == gate->room) {
 		size_t room = gate->room ? 2 * gate->room : 16;
@@ -185,7 +185,7 @@ static void say_unmet(const struct gate *gate, const struct members *members,
 		      const char *(*why)(void *arg, uint32_t id), void *arg, struct text *t)
 {
 	for (size_t i = 0; i < members->n; i++)
-		if (!gate_has_met(gate, members->list[i].id))
+		if (!has_met(gate, members->list[i].id))
 			say(t, "; %s is there, but %s", members->list[i].name,
 			    why(arg, members->list[i].id));
 }

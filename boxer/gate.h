@@ -57,8 +57,6 @@ void gate_free(struct gate *gate);
  * Return: 0, or -ENOMEM.
  */
 int gate_meet(struct gate *gate, const struct frame_member *member);
-/** gate_has_met() - it has. */
-bool gate_has_met(const struct gate *gate, uint32_t id);
 /** gate_is_open() - nobody is missing. */
 bool gate_is_open(const struct gate *gate);
 /**
