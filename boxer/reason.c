@@ -33,7 +33,6 @@ static const struct {
 	[REASON_RELAY_FAILED] = {"relay-failed", EHOSTUNREACH},
 	[REASON_RESET] = {"reset", EHOSTUNREACH},
 	[REASON_BUSY] = {"busy", ETIMEDOUT},
-	[REASON_SUPERSEDED] = {"superseded", ECONNABORTED},
 };
 
 const char *reason_name(enum reason reason)

@@ -34,7 +34,6 @@ enum reason {
 	REASON_RELAY_FAILED,	  /* the relay did not join the two connections */
 	REASON_RESET,		  /* a reset came back where none was expected */
 	REASON_BUSY,		  /* too much of that kind is under way */
-	REASON_SUPERSEDED,	  /* another connection took its place */
 	REASON_MAX
 };
 

@@ -82,7 +82,6 @@ local reasons = {
 	[23] = "relay-failed",
 	[24] = "reset",
 	[25] = "busy",
-	[26] = "superseded",
 }
 
 local strategies = {

@@ -77,7 +77,6 @@ Test(reason, has_the_number_of_the_protocol)
 		"relay-failed",
 		"reset",
 		"busy",
-		"superseded",
 	};
 
 	cr_assert_geq((size_t)REASON_MAX, ARRAY_SIZE(names));
