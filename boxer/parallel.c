@@ -253,7 +253,7 @@ struct parallel *parallel_start(const struct parallel_config *config, const stru
 {
 	struct parallel *p = calloc(1, sizeof(*p));
 	struct punch_actions actions;
-	uint64_t now = clock_now(), seed;
+	uint64_t seed;
 
 	if (!p)
 		return NULL;
@@ -271,8 +271,8 @@ struct parallel *parallel_start(const struct parallel_config *config, const stru
 		p->attempts[i].io.data = &p->attempts[i];
 	}
 	randombytes_buf(&seed, sizeof(seed));
-	punch_start(&p->punch, candidates, n, config->self < config->peer, now, now + PARALLEL_NS,
-		    seed, &actions);
+	punch_start(&p->punch, candidates, n, config->self < config->peer,
+		    clock_now() + PARALLEL_NS, seed, &actions);
 	carry_out(p, &actions);
 	arm(p);
 	return p;

@@ -75,9 +75,8 @@ static void retry_later(struct punch *p, size_t i, uint64_t now)
 }
 
 void punch_start(struct punch *p, const struct addr *candidates, size_t n, bool controlling,
-		 uint64_t now, uint64_t deadline, uint64_t seed, struct punch_actions *ret_actions)
+		 uint64_t deadline, uint64_t seed, struct punch_actions *ret_actions)
 {
-	(void)now;
 	(void)memset(p, 0, sizeof(*p));
 	ret_actions->n = 0;
 	p->controlling = controlling;

@@ -114,12 +114,12 @@ struct punch {
  * punch_start() - begin
  * @candidates: the peer's endpoints, the likeliest first
  * @controlling: this side selects; exactly one of the two must
- * @now, @deadline: CLOCK_MONOTONIC ns; put off by PUNCH_PROOF_NS when there is a
+ * @deadline: CLOCK_MONOTONIC ns; put off by PUNCH_PROOF_NS when there is a
  *	connection by then: where much is lost it is too dear to be given up
  * @seed: of the jitter; any number
  */
 void punch_start(struct punch *p, const struct addr *candidates, size_t n, bool controlling,
-		 uint64_t now, uint64_t deadline, uint64_t seed, struct punch_actions *ret_actions);
+		 uint64_t deadline, uint64_t seed, struct punch_actions *ret_actions);
 /** punch_step() - take in one event; reports that no longer matter are ignored. */
 void punch_step(struct punch *p, const struct punch_event *event, uint64_t now,
 		struct punch_actions *ret_actions);

@@ -387,7 +387,7 @@ static void start(struct sim *sim, size_t h)
 	host->attempts++;
 	for (size_t i = 0; i < SIM_PATHS; i++)
 		host->path_of[i] = i;
-	punch_start(&host->punch, anywhere, sim->world->neighbours ? 2 : 1, h == 0, sim->now,
+	punch_start(&host->punch, anywhere, sim->world->neighbours ? 2 : 1, h == 0,
 		    sim->now + SIM_PUNCH_NS, random_draw(&sim->random), &actions);
 	obey(sim, h, &actions);
 }

@@ -34,7 +34,7 @@ static struct rig begin(size_t n, bool controlling, uint64_t seed)
 	for (size_t i = 0; i < n; i++)
 		candidates[i] = endpoint(i);
 	(void)memset(&rig, 0xa5, sizeof(rig));
-	punch_start(&rig.punch, candidates, n, controlling, START, DEADLINE, seed, &rig.actions);
+	punch_start(&rig.punch, candidates, n, controlling, DEADLINE, seed, &rig.actions);
 	return rig;
 }
 

@@ -95,7 +95,7 @@ static void begin(struct owner *o, struct fuzz_input *in)
 	o->controlling = fuzz_u8(in) & 1;
 	o->now = NS_PER_S;
 	o->deadline = o->now + fuzz_u16(in) * NS_PER_MS;
-	punch_start(&o->punch, candidates, n, o->controlling, o->now, o->deadline, fuzz_u32(in),
+	punch_start(&o->punch, candidates, n, o->controlling, o->deadline, fuzz_u32(in),
 		    &o->actions);
 	obey_all(o);
 }
