@@ -127,40 +127,6 @@ static void send_predicted(struct answer *a)
 		   on_caller_fired);
 }
 
-static void on_counter_seen(void *arg, enum reason reason, const struct addr *seen)
-{
-	struct answer *a = arg;
-
-	a->question = NULL;
-	if (reason != REASON_NONE) {
-		answer_refuse(a, REASON_PORT_UNKNOWN);
-		return;
-	}
-	a->target = *seen;
-	a->target.port = (uint16_t)(seen->port + a->step);
-	send_predicted(a);
-}
-
-/* Our next mapping is foretold, as well as the caller's. */
-static void foretell(struct answer *a)
-{
-	struct node *node = a->set->node;
-
-	a->port = ports_next(node->ports);
-	if (node->profile.ports == PROFILE_PORTS_KEPT) {
-		/* The first mapping of a port keeps it; so nobody is asked from there. */
-		a->target = node->external;
-		a->target.port = a->port;
-		send_predicted(a);
-		return;
-	}
-	a->step = node->profile.step;
-	a->spread = STRATEGY_SPREAD;
-	a->question = ports_ask_once(node->ports, on_counter_seen, a);
-	if (!a->question)
-		answer_refuse(a, REASON_LOCAL);
-}
-
 /* From our one port to many of the caller's. */
 static void send_rounds(struct answer *a)
 {
@@ -233,6 +199,23 @@ static void take_port(struct answer *a)
 	a->question = r == -EAGAIN ? ports_ask(ports, a->port, on_port_learned, a) : NULL;
 	if (!a->question)
 		answer_refuse(a, REASON_PORT_UNKNOWN);
+}
+
+/* Our next mapping is foretold, as well as the caller's. */
+static void foretell(struct answer *a)
+{
+	const struct node *node = a->set->node;
+
+	a->port = ports_next(node->ports);
+	if (ports_foretell(node->ports, a->port, &a->target) == 0) {
+		send_predicted(a);
+		return;
+	}
+	a->step = node->profile.step;
+	a->spread = STRATEGY_SPREAD;
+	a->question = ports_ask_next(node->ports, on_port_learned, a);
+	if (!a->question)
+		answer_refuse(a, REASON_LOCAL);
 }
 
 void answer_begin_many(struct answer *a)

@@ -238,41 +238,12 @@ static void predict_punch(struct dial *d)
 		(void)dial_punch(d);
 }
 
-static void on_counter_seen(void *arg, enum reason reason, const struct addr *seen)
-{
-	struct dial *d = arg;
-
-	d->question = NULL;
-	if (reason != REASON_NONE) {
-		dial_fail(d, REASON_PORT_UNKNOWN);
-		return;
-	}
-	d->source = *seen;
-	d->source.port = (uint16_t)(seen->port + d->step);
-	predict_punch(d);
-}
-
 static void begin_predict(struct dial *d)
 {
-	const struct node *node = node_of(d);
-
-	if (profile_is_stable(&node->profile)) {
+	if (profile_is_stable(&node_of(d)->profile))
 		dial_learn(d, true, predict_punch);
-		return;
-	}
-	d->port = ports_next(node->ports);
-	if (node->profile.ports == PROFILE_PORTS_KEPT) {
-		/* The first mapping of a port keeps it; so nobody is asked from there. */
-		d->source = node->external;
-		d->source.port = d->port;
-		predict_punch(d);
-		return;
-	}
-	d->step = node->profile.step;
-	d->spread = STRATEGY_SPREAD;
-	d->question = ports_ask_once(node->ports, on_counter_seen, d);
-	if (!d->question)
-		dial_fail(d, REASON_LOCAL);
+	else
+		dial_foretell(d, predict_punch);
 }
 
 static void predict_punched(struct dial *d, const struct frame_punched *punched)

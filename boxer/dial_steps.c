@@ -81,6 +81,23 @@ void dial_learn(struct dial *d, bool ours, void (*then)(struct dial *d))
 	}
 }
 
+void dial_foretell(struct dial *d, void (*then)(struct dial *d))
+{
+	const struct node *node = d->set->node;
+
+	d->port = ports_next(node->ports);
+	if (ports_foretell(node->ports, d->port, &d->source) == 0) {
+		then(d);
+		return;
+	}
+	d->step = node->profile.step;
+	d->spread = STRATEGY_SPREAD;
+	d->learned = then;
+	d->question = ports_ask_next(node->ports, on_learned, d);
+	if (!d->question)
+		dial_fail(d, REASON_LOCAL);
+}
+
 /* Neither a link nor the seed: dial_member_changed() goes on when there is one. */
 static void wait_for_link(struct dial *d)
 {

@@ -181,6 +181,8 @@ void dial_next_way(struct dial *d);
  * @then: called at once or later, unless the way fails meanwhile
  */
 void dial_learn(struct dial *d, bool ours, void (*then)(struct dial *d));
+/** dial_foretell() - the same, where the NAT will map .port anew for the peer. */
+void dial_foretell(struct dial *d, void (*then)(struct dial *d));
 /**
  * dial_punch() - ask the peer, with .source, .step, .spread and .token
  *

@@ -11,7 +11,7 @@
  *			more, for the program may want its port back
  *	ENTRY_POOL	an outgoing port, learned ahead
  *	ENTRY_TAKEN	a connection is being made from there. Goes with ports_release()
- *	ENTRY_ONCE	asked for by itself; goes with its answer
+ *	ENTRY_ONCE	asked for only to know what follows; goes with its answer
  *
  * Of several members behind one address two may listen on one port. A NAT that
  * overloads ports shows both of them under the same number, except to one and the
@@ -55,6 +55,7 @@ struct entry {
 	struct ports *set;
 	enum entry_use use;
 	uint16_t local_port;
+	int step; /* from what is seen to what is asked for */
 	bool known;
 	struct addr external;
 	struct observation *observation;
@@ -201,9 +202,10 @@ static void answer_all(struct questions *questions, enum reason reason, const st
 static void on_seen(void *arg, const struct addr *seen)
 {
 	struct entry *e = arg;
-	const struct addr external = *seen;
+	struct addr external = *seen;
 	struct questions questions = LIST_HEAD_INITIALIZER(questions);
 
+	external.port = (uint16_t)(seen->port + e->step);
 	e->known = true;
 	e->external = external;
 	move(&e->questions, &questions);
@@ -336,9 +338,23 @@ struct ports_question *ports_ask(struct ports *set, uint16_t local_port, ports_a
 	return question_new(e, answer, arg);
 }
 
-struct ports_question *ports_ask_once(struct ports *set, ports_answer *answer, void *arg)
+int ports_foretell(const struct ports *set, uint16_t local_port, struct addr *ret)
 {
-	return question_new(entry_new(set, ports_next(set), ENTRY_ONCE), answer, arg);
+	/* The first mapping of a port keeps it; so nobody may be asked from there. */
+	if (set->node->profile.ports != PROFILE_PORTS_KEPT)
+		return -EAGAIN;
+	*ret = set->node->external;
+	ret->port = local_port;
+	return 0;
+}
+
+struct ports_question *ports_ask_next(struct ports *set, ports_answer *answer, void *arg)
+{
+	struct entry *e = entry_new(set, ports_next(set), ENTRY_ONCE);
+
+	if (e)
+		e->step = set->node->profile.step;
+	return question_new(e, answer, arg);
 }
 
 void ports_cancel(struct ports_question *q)

@@ -61,8 +61,22 @@ typedef void ports_answer(void *arg, enum reason reason, const struct addr *exte
  */
 struct ports_question *ports_ask(struct ports *ports, uint16_t local_port, ports_answer *answer,
 				 void *arg);
-/** ports_ask_once() - the same, from a port of its own, which nobody will use. */
-struct ports_question *ports_ask_once(struct ports *ports, ports_answer *answer, void *arg);
+/**
+ * ports_foretell() - how the world will see the next connection from @local_port, unused so far
+ *
+ * For a NAT whose mappings depend on the destination.
+ *
+ * Return: 0; -EAGAIN: it does not keep ports, so ports_ask_next() what it has come to.
+ */
+int ports_foretell(const struct ports *ports, uint16_t local_port, struct addr *ret);
+/**
+ * ports_ask_next() - which endpoint follows the last one of a NAT that counts
+ *
+ * Asks, as ports_ask() does, from a port that nobody else will use.
+ *
+ * Return: NULL without memory.
+ */
+struct ports_question *ports_ask_next(struct ports *ports, ports_answer *answer, void *arg);
 /** ports_cancel() - @answer won't come; NULL is legal. */
 void ports_cancel(struct ports_question *question);
 

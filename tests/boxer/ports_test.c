@@ -28,6 +28,8 @@ static const struct profile changing = {
 static const struct profile kept = {.mapping = PROFILE_MAPPING_EIM, .ports = PROFILE_PORTS_KEPT};
 static const struct profile symmetric = {.mapping = PROFILE_MAPPING_APDM,
 					 .ports = PROFILE_PORTS_CHANGED};
+static const struct profile counting = {
+	.mapping = PROFILE_MAPPING_APDM, .ports = PROFILE_PORTS_SEQUENTIAL, .step = -3};
 static const struct profile unknown;
 
 /* ---- the observer ---- */
@@ -378,18 +380,32 @@ STAGE_TEST(ports, are_bounded)
 		     stage_descriptors() - before);
 }
 
-/* From a port that nobody uses: the next one is where its counter stands. */
-STAGE_TEST(ports, one_may_be_asked_for_by_itself)
+STAGE_TEST(ports, of_a_NAT_that_keeps_them_are_foretold)
+{
+	struct profile keeping = symmetric;
+	struct addr seen;
+
+	keeping.ports = PROFILE_PORTS_KEPT;
+	stage_profiles(&keeping, &kept);
+	USERNS_CHECK(ports_foretell(stage.node.ports, 20001, &seen) == 0, "not foretold");
+	USERNS_CHECK(addr_same_host(&seen, &stage.node.external) && seen.port == 20001, "port %u",
+		     seen.port);
+	stage_profiles(&counting, &kept);
+	USERNS_CHECK(ports_foretell(stage.node.ports, 20001, &seen) == -EAGAIN, "foretold");
+}
+
+/* From a port that nobody uses: the next one is a step from where its counter stands. */
+STAGE_TEST(ports, the_next_one_is_asked_for_by_itself)
 {
 	size_t before;
 	struct asked a = {0};
 
-	start_observer(&symmetric);
+	start_observer(&counting);
 	before = stage_descriptors();
-	a.q = ports_ask_once(stage.node.ports, on_answer, &a);
+	a.q = ports_ask_next(stage.node.ports, on_answer, &a);
 	USERNS_CHECK(a.q, "memory");
 	STAGE_UNTIL(a.calls);
-	USERNS_CHECK(a.reason == REASON_NONE && a.external.port == fake.conns[0].from + 1000,
+	USERNS_CHECK(a.reason == REASON_NONE && a.external.port == fake.conns[0].from + 1000 - 3,
 		     "port %u", a.external.port);
 	/* The observer's own end is left. */
 	USERNS_CHECK(stage_descriptors() == before + 1, "left open");
