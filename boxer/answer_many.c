@@ -2,6 +2,7 @@
 #include "boxer/answer_way.h"
 
 #include "base/clock.h"
+#include "boxer/birthday.h"
 #include "boxer/relays.h"
 
 #include <errno.h>
@@ -64,8 +65,8 @@ static void fire(struct answer *a, struct volley_plan *plan)
 	}
 	plan->loop = node->loop;
 	plan->family = a->listener.family;
-	plan->remote = a->punch.source;
-	plan->rounds = plan->rounds ? plan->rounds : 1;
+	plan->local = node->inside;
+	plan->local.port = a->port;
 	plan->next_port = next_port;
 	plan->connected = on_connected;
 	plan->over = on_over;
@@ -81,9 +82,9 @@ static void fire(struct answer *a, struct volley_plan *plan)
 		answer_reply(a, REASON_NONE);
 }
 
-static uint64_t round_ns(const struct answer *a)
+static uint64_t round_trip_ns(const struct answer *a)
 {
-	return STRATEGY_ROUND_NS + 2 * peers_round_trip_ns(a->set->node->peers, a->from);
+	return peers_round_trip_ns(a->set->node->peers, a->from);
 }
 
 static bool caller_refuses(const struct answer *a)
@@ -97,14 +98,14 @@ static bool caller_refuses(const struct answer *a)
 static void fire_predicted(struct answer *a)
 {
 	struct volley_plan plan = {
-		.local = a->set->node->inside,
+		.remote = a->punch.source,
 		.aim = VOLLEY_STEPS,
 		.step = a->punch.step,
 		.sockets = strategy_spread(a->punch.spread),
+		.rounds = 1,
 		.hold_ns = MANY_NS,
 	};
 
-	plan.local.port = a->port;
 	fire(a, &plan);
 }
 
@@ -123,41 +124,23 @@ static void send_predicted(struct answer *a)
 		return;
 	}
 	answer_reply(a, REASON_NONE);
-	answer_arm(a, CALLER_WAIT_NS + peers_round_trip_ns(a->set->node->peers, a->from),
-		   on_caller_fired);
+	answer_arm(a, CALLER_WAIT_NS + round_trip_ns(a), on_caller_fired);
 }
 
 /* From our one port to many of the caller's. */
 static void send_rounds(struct answer *a)
 {
-	struct volley_plan plan = {
-		.local = a->set->node->inside,
-		.aim = VOLLEY_RANDOM,
-		.sockets = VOLLEY_SOCKETS_MAX,
-		.rounds = STRATEGY_ROUNDS,
-		.hold_ns = round_ns(a),
-	};
+	struct volley_plan plan = birthday_rounds(&a->punch.source, round_trip_ns(a));
 
-	plan.local.port = a->port;
 	fire(a, &plan);
 }
 
 /* From many of our ports to the caller's one. */
 static void send_many(struct answer *a)
 {
-	struct volley_plan plan = {
-		.local = a->set->node->inside,
-		.aim = VOLLEY_SAME,
-		.sockets = VOLLEY_SOCKETS_MAX,
-		.hold_ns = STRATEGY_ROUNDS * round_ns(a),
-	};
+	struct volley_plan plan =
+		birthday_many(&a->punch.source, caller_refuses(a), round_trip_ns(a));
 
-	/* Those that are refused would be too few by the second round. */
-	if (caller_refuses(a)) {
-		plan.rounds = STRATEGY_ROUNDS;
-		plan.hold_ns = round_ns(a);
-	}
-	plan.local.port = 0;
 	fire(a, &plan);
 }
 

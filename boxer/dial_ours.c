@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "boxer/birthday.h"
 #include "boxer/relaying.h"
 #include "boxer/relays.h"
 #include "boxer/sock.h"
@@ -265,40 +266,19 @@ static void predict_punched(struct dial *d, const struct frame_punched *punched)
 
 /* ---- birthday ---- */
 
-static uint64_t round_ns(const struct dial *d)
-{
-	return STRATEGY_ROUND_NS + 2 * dial_round_trip_ns(d);
-}
-
 /* Our port is random: many of them, to the peer's one. */
 static void send_many(struct dial *d)
 {
-	struct volley_plan plan = {
-		.remote = d->peer_target,
-		.aim = VOLLEY_SAME,
-		.sockets = VOLLEY_SOCKETS_MAX,
-		.rounds = 1,
-		.hold_ns = STRATEGY_ROUNDS * round_ns(d),
-	};
+	bool refuses = dial_peer(d)->profile.refusal == PROFILE_REFUSAL_REFUSES;
+	struct volley_plan plan = birthday_many(&d->peer_target, refuses, dial_round_trip_ns(d));
 
-	/* Those that are refused would be too few by the second round. */
-	if (dial_peer(d)->profile.refusal == PROFILE_REFUSAL_REFUSES) {
-		plan.rounds = STRATEGY_ROUNDS;
-		plan.hold_ns = round_ns(d);
-	}
 	fire(d, &plan);
 }
 
 /* The peer's is: from our one port to many of its. */
 static void send_rounds(struct dial *d)
 {
-	struct volley_plan plan = {
-		.remote = dial_peer(d)->external,
-		.aim = VOLLEY_RANDOM,
-		.sockets = VOLLEY_SOCKETS_MAX,
-		.rounds = STRATEGY_ROUNDS,
-		.hold_ns = round_ns(d),
-	};
+	struct volley_plan plan = birthday_rounds(&dial_peer(d)->external, dial_round_trip_ns(d));
 
 	if (d->source.port == 0)
 		dial_fail(d, REASON_PORT_UNKNOWN);

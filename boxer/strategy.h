@@ -43,11 +43,9 @@ enum strategy_id {
 	STRATEGY_RELAY = 9,
 };
 
-#define STRATEGY_COUNT	  9
-#define STRATEGY_SPREAD	  16		    /* ports after the foretold one that are tried, too */
-#define STRATEGY_ROUNDS	  24		    /* of a birthday */
-#define STRATEGY_ROUND_NS (20 * 1000000ULL) /* how long each is held, beside two round trips */
-#define STRATEGY_BIT(id)  (1u << (id))
+#define STRATEGY_COUNT	 9
+#define STRATEGY_SPREAD	 16 /* ports after the foretold one that are tried, too */
+#define STRATEGY_BIT(id) (1u << (id))
 /* Without being asked, nothing goes through a third machine. */
 #define STRATEGY_DEFAULT (((1u << (STRATEGY_COUNT + 1)) - 2) & ~STRATEGY_BIT(STRATEGY_RELAY))
 
