@@ -8,7 +8,9 @@
 #include "boxer/relay.h"
 
 #include "base/clock.h"
+#include "boxer/auth.h"
 #include "boxer/nonces.h"
+#include "boxer/reason.h"
 #include "boxer/sock.h"
 #include "boxer/splice.h"
 
@@ -36,10 +38,7 @@ struct pair {
 };
 
 struct relay {
-	struct ev_loop *loop;
-	const uint8_t *key;
-	const struct relay_ops *ops;
-	void *arg;
+	struct relay_config config;
 	TAILQ_HEAD(, half) halves; /* the oldest first */
 	TAILQ_HEAD(, pair) pairs;
 	size_t n_halves, n_pairs, max_halves, max_pairs;
@@ -70,7 +69,7 @@ static int half_free(struct half *h)
 {
 	int fd = h->fd;
 
-	ev_io_stop(h->relay->loop, &h->io);
+	ev_io_stop(h->relay->config.loop, &h->io);
 	TAILQ_REMOVE(&h->relay->halves, h, link);
 	h->relay->n_halves--;
 	free(h);
@@ -85,21 +84,16 @@ static void pair_free(struct pair *p)
 	free(p);
 }
 
+/* @there: from who came first. */
 static void on_spliced(void *arg, uint64_t there, uint64_t back)
 {
-	struct pair *p = arg;
-	struct relay *r = p->relay;
-	struct relay_account account = {
-		.from = p->from,
-		.to = p->to,
-		.there = there,
-		.back = back,
-		.took_ns = clock_now() - p->since,
-	};
+	const struct pair over = *(struct pair *)arg;
 
-	pair_free(p);
-	if (r->ops->ended)
-		r->ops->ended(r->arg, &account);
+	/* When the event is read, nothing of it is left. */
+	pair_free(arg);
+	EMIT(over.relay->config.events, "relayed", EV_NUMBER("from", over.from),
+	     EV_NUMBER("to", over.to), EV_NUMBER("there", there), EV_NUMBER("back", back),
+	     EV_MS("ms", clock_now() - over.since));
 }
 
 static int join_pair(struct relay *r, const struct frame_relay *first, int a, int b)
@@ -112,7 +106,7 @@ static int join_pair(struct relay *r, const struct frame_relay *first, int a, in
 	p->from = first->from;
 	p->to = first->to;
 	p->since = clock_now();
-	p->splice = splice_new(r->loop, a, b, RELAY_BUFFER, on_spliced, p);
+	p->splice = splice_new(r->config.loop, a, b, RELAY_BUFFER, on_spliced, p);
 	if (!p->splice) {
 		free(p);
 		return -ENOMEM;
@@ -165,7 +159,7 @@ static void arm(struct relay *r)
 		return;
 	due = oldest->since + RELAY_WAITING_NS;
 	ev_timer_set(&r->timer, due > now ? 1e-9 * (double)(due - now) : 0., 0.);
-	ev_timer_start(r->loop, &r->timer);
+	ev_timer_start(r->config.loop, &r->timer);
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -197,7 +191,7 @@ static void await_other(struct relay *r, int fd, const struct frame_relay *wish)
 	h->since = clock_now();
 	ev_io_init(&h->io, on_half_readable, fd, EV_READ);
 	h->io.data = h;
-	ev_io_start(r->loop, &h->io);
+	ev_io_start(r->config.loop, &h->io);
 	TAILQ_INSERT_TAIL(&r->halves, h, link);
 	r->n_halves++;
 	arm(r);
@@ -222,10 +216,23 @@ static int judge(struct relay *r, const uint8_t *body, size_t len, struct frame_
 	if (e < 0)
 		return e;
 	/* The code covers all that stands before it. */
-	e = auth_code_check(r->key, AUTH_LABEL_RELAY, body, len - FRAME_CODE_LEN, ret->code);
+	e = auth_code_check(r->config.key, AUTH_LABEL_RELAY, body, len - FRAME_CODE_LEN, ret->code);
 	if (e < 0)
 		return e;
 	return nonces_use(&r->nonces, ret->code) ? 0 : -EALREADY;
+}
+
+static enum reason decide(const struct relay *r, const struct frame_relay *wish)
+{
+	const struct members *members = r->config.members;
+
+	if (wish->from == wish->to)
+		return REASON_PROTOCOL;
+	if (!members)
+		return REASON_NOT_ALLOWED;
+	return members_by_id(members, wish->from) && members_by_id(members, wish->to)
+		       ? REASON_NONE
+		       : REASON_NOT_A_MEMBER;
 }
 
 void relay_take(struct relay *r, const struct arrival *a, const uint8_t *body, size_t len)
@@ -238,7 +245,7 @@ void relay_take(struct relay *r, const struct arrival *a, const uint8_t *body, s
 		(void)close(a->fd);
 		return;
 	}
-	reason = wish.from == wish.to ? REASON_PROTOCOL : r->ops->allow(r->arg, wish.from, wish.to);
+	reason = decide(r, &wish);
 	if (reason != REASON_NONE) {
 		refuse(a->fd, reason);
 		return;
@@ -250,17 +257,13 @@ void relay_take(struct relay *r, const struct arrival *a, const uint8_t *body, s
 		await_other(r, a->fd, &wish);
 }
 
-struct relay *relay_new(struct ev_loop *loop, const uint8_t *key, const struct relay_ops *ops,
-			void *arg)
+struct relay *relay_new(const struct relay_config *config)
 {
 	struct relay *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	r->loop = loop;
-	r->key = key;
-	r->ops = ops;
-	r->arg = arg;
+	r->config = *config;
 	r->max_halves = sock_quota(RELAY_WAITING_MAX, RELAY_SHARE);
 	r->max_pairs = sock_quota(RELAY_PAIRS_MAX, RELAY_SHARE);
 	TAILQ_INIT(&r->halves);
@@ -278,6 +281,6 @@ void relay_free(struct relay *r)
 		(void)close(half_free(TAILQ_FIRST(&r->halves)));
 	while (!TAILQ_EMPTY(&r->pairs))
 		pair_free(TAILQ_FIRST(&r->pairs));
-	ev_timer_stop(r->loop, &r->timer);
+	ev_timer_stop(r->config.loop, &r->timer);
 	free(r);
 }

@@ -9,8 +9,8 @@
 #ifndef BOXER_RELAY_H
 #define BOXER_RELAY_H
 
-#include "boxer/auth.h"
-#include "boxer/reason.h"
+#include "boxer/events.h"
+#include "boxer/members.h"
 #include "boxer/reception.h"
 
 #define RELAY_PAIRS_MAX	  256
@@ -22,36 +22,26 @@
 struct relay;
 
 /**
- * struct relay_account - of a pair that is over
- * @from: who came first
- * @there, @back: bytes from @from to @to, and the other way
+ * struct relay_config - what it needs of its owner, for its life
+ * @members: only they are served; NULL: nobody
+ * @events: where "relayed" goes, of each pair that is over
  */
-struct relay_account {
-	uint32_t from, to;
-	uint64_t there, back;
-	uint64_t took_ns;
+struct relay_config {
+	struct ev_loop *loop;
+	const uint8_t *key;
+	const struct members *members;
+	const struct events *events;
 };
 
-/**
- * struct relay_ops - what it asks and tells its owner
- * @allow: REASON_NONE, or why these two are not served
- * @ended: NULL when nobody wants to know
- */
-struct relay_ops {
-	enum reason (*allow)(void *arg, uint32_t from, uint32_t to);
-	void (*ended)(void *arg, const struct relay_account *account);
-};
-
-/** relay_new() - @key stays the caller's. Return: a relay, or NULL without memory. */
-struct relay *relay_new(struct ev_loop *loop, const uint8_t *key, const struct relay_ops *ops,
-			void *arg);
+/** relay_new() - Return: a relay, or NULL without memory. @config is copied. */
+struct relay *relay_new(const struct relay_config *config);
 /** relay_free() - hangs up on all, nobody is told; NULL is legal. */
 void relay_free(struct relay *r);
 /**
  * relay_take() - a connection that has said FRAME_RELAY; for struct reception_ops
  *
  * Without the key it is hung up on. Else it is answered with REASON_NONE once its other
- * half is there, what @allow says, REASON_TIMEOUT, or REASON_LOCAL without room.
+ * half is there, why the two are not served, REASON_TIMEOUT, or REASON_LOCAL without room.
  */
 void relay_take(struct relay *r, const struct arrival *a, const uint8_t *body, size_t len);
 

@@ -6,31 +6,18 @@
 
 #include <errno.h>
 
-static enum reason on_asked(void *arg, uint32_t from, uint32_t to)
-{
-	const struct node *node = arg;
-
-	return members_by_id(&node->members, from) && members_by_id(&node->members, to)
-		       ? REASON_NONE
-		       : REASON_NOT_A_MEMBER;
-}
-
-static void on_ended(void *arg, const struct relay_account *account)
-{
-	const struct node *node = arg;
-
-	EMIT(&node->options->events, "relayed", EV_NUMBER("from", account->from),
-	     EV_NUMBER("to", account->to), EV_NUMBER("there", account->there),
-	     EV_NUMBER("back", account->back), EV_MS("ms", account->took_ns));
-}
-
-static const struct relay_ops relay_ops = {on_asked, on_ended};
-
 int relays_open(struct node *node)
 {
+	const struct relay_config config = {
+		.loop = node->loop,
+		.key = node->options->key,
+		.members = &node->members,
+		.events = &node->options->events,
+	};
+
 	if (!node->options->relay)
 		return 0;
-	node->relay = relay_new(node->loop, node->options->key, &relay_ops, node);
+	node->relay = relay_new(&config);
 	return node->relay ? 0 : -ENOMEM;
 }
 

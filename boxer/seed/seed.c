@@ -131,28 +131,6 @@ static void on_relay(void *arg, const struct arrival *a, const uint8_t *body, si
 
 static const struct reception_ops reception_ops = {on_hello, on_observe, on_relay};
 
-static enum reason on_relay_asked(void *arg, uint32_t from, uint32_t to)
-{
-	const struct seed *seed = arg;
-
-	if (!seed->options->relay)
-		return REASON_NOT_ALLOWED;
-	return members_by_id(&seed->members, from) && members_by_id(&seed->members, to)
-		       ? REASON_NONE
-		       : REASON_NOT_A_MEMBER;
-}
-
-static void on_relayed(void *arg, const struct relay_account *account)
-{
-	const struct seed *seed = arg;
-
-	EMIT(&seed->options->events, "relayed", EV_NUMBER("from", account->from),
-	     EV_NUMBER("to", account->to), EV_NUMBER("there", account->there),
-	     EV_NUMBER("back", account->back), EV_MS("ms", account->took_ns));
-}
-
-static const struct relay_ops relay_ops = {on_relay_asked, on_relayed};
-
 static void on_released(void *arg, uint32_t member, uint32_t request, enum reason reason)
 {
 	struct seed *seed = arg;
@@ -200,13 +178,19 @@ static void close_rooms(struct seed *seed)
 static int open_rooms(struct seed *seed, struct error *err)
 {
 	const struct seed_options *options = seed->options;
+	const struct relay_config relay = {
+		.loop = seed->loop,
+		.key = options->key,
+		.members = options->relay ? &seed->members : NULL,
+		.events = &options->events,
+	};
 	int r;
 
 	clients_start(seed);
 	membership_start(seed);
 	seed->reception = reception_new(seed->loop, &reception_ops, seed);
 	seed->observer = observer_new(seed->loop, options->key, on_seen, seed);
-	seed->relay = relay_new(seed->loop, options->key, &relay_ops, seed);
+	seed->relay = relay_new(&relay);
 	seed->prober = prober_new(seed->loop, membership_probed, seed);
 	seed->barriers = barriers_new(on_released, seed);
 	if (!seed->reception || !seed->observer || !seed->relay || !seed->prober || !seed->barriers)
