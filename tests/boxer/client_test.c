@@ -1,49 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* libboxer with real nodes and a real seed; the test is the program. */
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "boxer/boxer.h"
+#include "tests/boxer/joiner.h"
 #include "tests/boxer/node.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-
-static struct boxer_options options_of(const struct cluster *c, const char *name)
-{
-	return (struct boxer_options){
-		.size = sizeof(struct boxer_options),
-		.seed = c->text,
-		.key_file = CLUSTER_KEY,
-		.name = name,
-		.timeout_ms = 20000,
-		.program = BOXER_PATH,
-	};
-}
-
-static struct boxer *join(const struct cluster *c, const char *name)
-{
-	struct boxer_options options = options_of(c, name);
-	struct boxer *boxer = NULL;
-	int r = boxer_join(&options, &boxer);
-
-	USERNS_CHECK(r == 0, "%s: %s (%s)", name, strerror(-r), boxer_reason());
-	return boxer;
-}
-
-static struct boxer *open_id(uint32_t id)
-{
-	struct boxer *boxer = NULL;
-	int r = boxer_open_id(id, &boxer);
-
-	USERNS_CHECK(r == 0, "%u: %s", id, strerror(-r));
-	return boxer;
-}
+#include <unistd.h>
 
 static void expect_leave(struct cluster *c, const char *name)
 {
@@ -74,7 +43,7 @@ CLUSTER_TEST(client, joins_and_leaves)
 	struct cluster c;
 
 	cluster_start(&c, NULL);
-	boxer = join(&c, "fn-a");
+	boxer = joiner_join(&c, "fn-a");
 	USERNS_CHECK(boxer_id(boxer) == 0, "%u", boxer_id(boxer));
 	USERNS_CHECK(boxer_members(boxer, members, 2) == 1, "members");
 	USERNS_CHECK(members[0].self == 1 && strcmp(members[0].name, "fn-a") == 0, "%s",
@@ -95,7 +64,7 @@ CLUSTER_TEST(client, waits_for_the_members_it_wants)
 
 	cluster_start(&c, NULL);
 	node_start(&node, &c, "node", "other", NULL);
-	options = options_of(&c, "fn-a");
+	options = joiner_options(&c, "fn-a");
 	options.wait = 2;
 	USERNS_CHECK(boxer_join(&options, &boxer) == 0, "%s", boxer_reason());
 	USERNS_CHECK(boxer_members(boxer, NULL, 0) == 2, "members");
@@ -128,7 +97,7 @@ CLUSTER_TEST(client, says_why_it_can_not_join)
 	cluster_start(&c, NULL);
 	node_start(&node, &c, "node", "taken", NULL);
 	child_await(&node, "ready");
-	good = options_of(&c, "fn-a");
+	good = joiner_options(&c, "fn-a");
 	o = good;
 	o.size--;
 	check_join_fails(&o, EINVAL, "none");
@@ -174,7 +143,7 @@ CLUSTER_TEST(client, takes_its_node_with_it)
 	pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		(void)join(&c, "doomed");
+		(void)joiner_join(&c, "doomed");
 		_exit(write(ready[1], "", 1) != 1 || pause());
 	}
 	USERNS_CHECK(read(ready[0], &byte, 1) == 1, "%m");
@@ -195,7 +164,7 @@ CLUSTER_TEST(client, is_told_of_every_change)
 	cluster_start(&c, NULL);
 	node_start(&a, &c, "node", "fn-a", NULL);
 	child_await(&a, "ready");
-	boxer = open_id(0);
+	boxer = joiner_open(0);
 	USERNS_CHECK(boxer_watch(boxer, &watch) == 0, "%s", boxer_reason());
 	boxer_close(boxer);
 	expect_change(watch, BOXER_HERE, "fn-a");
@@ -229,7 +198,7 @@ CLUSTER_TEST(client, watches_with_many)
 	node_start(&a, &c, "node", "fn-a", NULL);
 	child_await(&a, "ready");
 	before = child_descriptors(&a);
-	boxer = open_id(0);
+	boxer = joiner_open(0);
 	for (int i = 0; i < MANY; i++)
 		USERNS_CHECK(boxer_watch(boxer, &watches[i]) == 0, "%d: %s", i, boxer_reason());
 	node_start(&b, &c, "node", "fn-b", NULL);
@@ -289,8 +258,8 @@ CLUSTER_TEST(client, listens_accepts_and_connects)
 	uint16_t port;
 
 	cluster_start(&c, NULL);
-	a = join(&c, "fn-a");
-	b = join(&c, "fn-b");
+	a = joiner_join(&c, "fn-a");
+	b = joiner_join(&c, "fn-b");
 	await_member(a, "fn-b");
 	listener = boxer_listen(b, 0, 16);
 	USERNS_CHECK(listener >= 0, "%s", strerror(-listener));
@@ -341,13 +310,13 @@ CLUSTER_TEST(client, sees_what_the_node_knows)
 	int listener, fd;
 
 	cluster_start(&c, NULL);
-	a = join(&c, "fn-a");
+	a = joiner_join(&c, "fn-a");
 	USERNS_CHECK(boxer_status(a, &status, NULL, 0) == 0, "no peers yet");
 	USERNS_CHECK(status.seed == BOXER_SEED_JOINED && status.ready == 1, "%d, %d", status.seed,
 		     status.ready);
 	USERNS_CHECK(strcmp(status.self.name, "fn-a") == 0, "%s", status.self.name);
 	USERNS_CHECK(status.connections == 0 && status.links == 0, "counters");
-	b = join(&c, "fn-b");
+	b = joiner_join(&c, "fn-b");
 	await_member(a, "fn-b");
 	listener = boxer_listen(b, 0, 16);
 	fd = boxer_connect(a, "fn-b", port_of(listener));
@@ -379,7 +348,7 @@ CLUSTER_TEST(client, says_that_the_seed_is_lost)
 	cluster_start(&c, NULL);
 	node_start(&node, &c, "node", "fn-a", NULL);
 	child_await(&node, "ready");
-	a = open_id(0);
+	a = joiner_open(0);
 	cluster_stop(&c);
 	child_await(&node, "seed-lost");
 	USERNS_CHECK(boxer_status(a, &status, NULL, 0) == 0, "%s", boxer_reason());
@@ -399,155 +368,12 @@ CLUSTER_TEST(client, says_that_its_node_is_gone)
 	cluster_start(&c, NULL);
 	node_start(&node, &c, "node", "fn-a", NULL);
 	child_await(&node, "ready");
-	a = open_id(0);
+	a = joiner_open(0);
 	node_stop(&node);
 	USERNS_CHECK(boxer_status(a, &status, NULL, 0) == -ECONNREFUSED, "status");
 	USERNS_CHECK(boxer_watch(a, &watch) == -ECONNREFUSED, "watch");
 	USERNS_CHECK(boxer_barrier(a, "b", 1, 1000) == -ECONNREFUSED, "barrier");
 	USERNS_CHECK(boxer_open_id(0, &a) == -ECONNREFUSED, "open");
-	cluster_stop(&c);
-}
-
-/* In a process of its own: come to the barrier and say how it went. */
-static pid_t come(uint32_t id, unsigned count, int timeout_ms)
-{
-	pid_t pid = fork();
-	struct boxer *boxer;
-
-	USERNS_CHECK(pid >= 0, "%m");
-	if (pid > 0)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	boxer = open_id(id);
-	_exit(-boxer_barrier(boxer, "start", count, timeout_ms));
-}
-
-static int outcome(pid_t pid)
-{
-	int status;
-
-	USERNS_CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "%m, %d", status);
-	return WEXITSTATUS(status);
-}
-
-CLUSTER_TEST(client, waits_at_a_barrier_until_all_have_come)
-{
-	struct boxer *a, *b;
-	struct cluster c;
-	pid_t first, second;
-	int status;
-
-	cluster_start(&c, NULL);
-	a = join(&c, "fn-a");
-	b = join(&c, "fn-b");
-	first = come(0, 3, -1);
-	second = come(0, 3, -1);
-	/* Time for what must not happen. */
-	(void)poll(NULL, 0, 50);
-	USERNS_CHECK(waitpid(first, &status, WNOHANG) == 0, "two of three are not all");
-	USERNS_CHECK(boxer_barrier(b, "start", 3, CHILD_PATIENCE_MS) == 0, "%s", boxer_reason());
-	USERNS_CHECK(outcome(first) == 0 && outcome(second) == 0, "the others");
-	/* And once more under the same name. */
-	first = come(0, 2, -1);
-	USERNS_CHECK(boxer_barrier(b, "start", 2, CHILD_PATIENCE_MS) == 0, "%s", boxer_reason());
-	USERNS_CHECK(outcome(first) == 0, "again");
-	boxer_close(b);
-	boxer_close(a);
-	cluster_stop(&c);
-}
-
-CLUSTER_TEST(client, takes_its_arrival_back)
-{
-	struct boxer *a, *b;
-	struct cluster c;
-	pid_t pid;
-
-	cluster_start(&c, NULL);
-	a = join(&c, "fn-a");
-	b = join(&c, "fn-b");
-	/* By giving up, and by dying. */
-	USERNS_CHECK(boxer_barrier(a, "start", 2, 50) == -ETIMEDOUT, "%s", boxer_reason());
-	pid = come(0, 2, -1);
-	/* Nothing tells when it has come; too early would only prove less. */
-	(void)poll(NULL, 0, 50);
-	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, NULL, 0);
-	/* When the seed has answered this, it has heard of that. */
-	USERNS_CHECK(boxer_barrier(a, "fence", 1, CHILD_PATIENCE_MS) == 0, "%s", boxer_reason());
-	USERNS_CHECK(boxer_barrier(b, "start", 2, 200) == -ETIMEDOUT, "a dead one was counted");
-	USERNS_CHECK(boxer_barrier(b, "a.b", 2, 200) == -EINVAL, "a.b");
-	USERNS_CHECK(boxer_barrier(b, "start", 0, 200) == -EINVAL, "0");
-	USERNS_CHECK(boxer_barrier(b, "start", 100000, 200) == -EINVAL, "100000");
-	boxer_close(b);
-	boxer_close(a);
-	cluster_stop(&c);
-}
-
-CLUSTER_TEST(client, is_told_when_others_expect_another_count)
-{
-	struct boxer *a, *b;
-	struct cluster c;
-	pid_t pid;
-	int r, other;
-
-	cluster_start(&c, NULL);
-	a = join(&c, "fn-a");
-	b = join(&c, "fn-b");
-	pid = come(0, 3, 1000);
-	r = boxer_barrier(b, "start", 2, 1000);
-	if (r == -EPROTO)
-		USERNS_CHECK(strcmp(boxer_reason(), "protocol-violation") == 0, "%s",
-			     boxer_reason());
-	other = outcome(pid);
-	/* Whoever came second. */
-	USERNS_CHECK((r == -EPROTO && other == ETIMEDOUT) || (r == -ETIMEDOUT && other == EPROTO),
-		     "%d and %d", -r, other);
-	boxer_close(b);
-	boxer_close(a);
-	cluster_stop(&c);
-}
-
-CLUSTER_TEST(client, learns_at_a_barrier_that_its_node_died)
-{
-	struct child node;
-	struct cluster c;
-	pid_t pid;
-
-	cluster_start(&c, NULL);
-	node_start(&node, &c, "node", "fn-a", NULL);
-	child_await(&node, "ready");
-	pid = come(0, 2, -1);
-	(void)poll(NULL, 0, 50);
-	child_signal(&node, SIGKILL);
-	(void)child_end(&node);
-	USERNS_CHECK(outcome(pid) == ECONNRESET, "a dead node");
-	cluster_stop(&c);
-}
-
-/* A seed that is started again is told who waits. */
-CLUSTER_TEST(client, still_waits_at_its_barrier_when_the_seed_comes_back)
-{
-	static const char *again[] = {"--listen", NULL, NULL};
-	struct child node;
-	struct boxer *b;
-	struct cluster c;
-	pid_t pid;
-
-	cluster_start(&c, NULL);
-	node_start(&node, &c, "node", "fn-a", NULL);
-	child_await(&node, "ready");
-	pid = come(0, 2, -1);
-	(void)poll(NULL, 0, 50);
-	child_signal(&c.seed, SIGKILL);
-	(void)child_end(&c.seed);
-	again[1] = c.text;
-	cluster_start_seed(&c, again, NULL);
-	child_await(&node, "seed-back");
-	b = join(&c, "fn-b");
-	USERNS_CHECK(boxer_barrier(b, "start", 2, CHILD_PATIENCE_MS) == 0, "%s", boxer_reason());
-	USERNS_CHECK(outcome(pid) == 0, "who waited all the time");
-	boxer_close(b);
-	node_stop(&node);
 	cluster_stop(&c);
 }
 
@@ -609,7 +435,7 @@ CLUSTER_TEST(client, is_cut_off_when_it_does_not_read)
 	node_start(&node, &c, "node", "fn-a", NULL);
 	child_await(&node, "ready");
 	before = child_descriptors(&node);
-	boxer = open_id(0);
+	boxer = joiner_open(0);
 	USERNS_CHECK(boxer_watch(boxer, &slow) == 0, "%s", boxer_reason());
 	for (unsigned i = 0; i < COMERS; i++) {
 		struct speaker s;
