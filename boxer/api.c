@@ -101,7 +101,7 @@ static void on_dialled(void *arg, enum reason reason, const struct addr *target,
 static bool punch(struct client *c, const struct local_request *request, int fd)
 {
 	struct dials *dials = c->api->node->dials;
-	int error = dial_result(dials, request->cookie);
+	int error = dial_take_result(dials, request->cookie);
 
 	/* The last way has failed, and the program has only just heard of it. */
 	if (error != 0) {
@@ -361,7 +361,7 @@ static uint32_t flags_of(void *arg, const struct frame_member *m)
 	if (same || !ports_are_kept(node->ports) || m->profile.ports != PROFILE_PORTS_KEPT ||
 	    members_share_address(&node->members, m) ||
 	    !(node->options->strategies & STRATEGY_BIT(STRATEGY_SIMULTANEOUS)) ||
-	    history_failed_recently(&node->history, m->id, "simultaneous", clock_now()))
+	    history_lately(&node->history, m->id, "simultaneous", clock_now()) != HISTORY_FINE)
 		return 0;
 	return strategy_may_begin_early(&node->profile, &m->profile) ? TABLE_EARLY : 0;
 }

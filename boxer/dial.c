@@ -55,13 +55,8 @@ static struct dial *find_cookie(const struct dials *set, uint64_t cookie)
 	return NULL;
 }
 
-int dial_result(struct dials *set, uint64_t cookie)
+int dial_take_result(struct dials *set, uint64_t cookie)
 {
-	struct dial *d = find_cookie(set, cookie);
-
-	/* A connect() that was blocking and went on in the background. */
-	if (d && d->state == DIAL_RESTING)
-		dial_end(d, d->last_reason);
 	for (size_t i = 0; cookie != 0 && i < DIAL_RESULTS_MAX; i++) {
 		if (set->results[i].cookie != cookie)
 			continue;
@@ -69,6 +64,16 @@ int dial_result(struct dials *set, uint64_t cookie)
 		return set->results[i].error;
 	}
 	return 0;
+}
+
+int dial_result(struct dials *set, uint64_t cookie)
+{
+	struct dial *d = find_cookie(set, cookie);
+
+	/* A connect() that was blocking and went on in the background. */
+	if (d && d->state == DIAL_RESTING)
+		dial_end(d, d->last_reason);
+	return dial_take_result(set, cookie);
 }
 
 /* ---- a way and its end ---- */
@@ -423,7 +428,7 @@ struct dial *dial_ask(struct dials *set, const struct addr *target, int fd, uint
 		(void)close(fd);
 		resume(d);
 	} else {
-		(void)dial_result(set, cookie);
+		(void)dial_take_result(set, cookie);
 		d = dial_new(set, target, fd, cookie);
 	}
 	if (d) {
@@ -451,7 +456,7 @@ void dial_follow(struct dials *set, const struct addr *target, int fd, uint64_t 
 	/* The program uses the socket once more: why it failed before is history. */
 	if (d)
 		dial_cancel(d);
-	(void)dial_result(set, cookie);
+	(void)dial_take_result(set, cookie);
 	d = dial_new(set, target, fd, cookie);
 	if (!d) {
 		remember(set, cookie, reason_errno(REASON_LOCAL));

@@ -60,8 +60,14 @@ void dial_cancel(struct dial *dial);
 void dial_follow(struct dials *dials, const struct addr *target, int fd, uint64_t cookie);
 /** dial_note_failure() - a dial that could not even begin: @reason is kept for dial_result(). */
 void dial_note_failure(struct dials *dials, uint64_t cookie, enum reason reason);
-/** dial_result() - why the socket failed, told once: a positive errno, 0 when nothing is known. */
+/**
+ * dial_result() - why the socket failed, told once. No other way is tried any more
+ *
+ * Return: a positive errno; 0: nothing is known.
+ */
 int dial_result(struct dials *dials, uint64_t cookie);
+/** dial_take_result() - the same, of a dial that has ended; one that may go on does. */
+int dial_take_result(struct dials *dials, uint64_t cookie);
 
 /** dial_answered() - a peer's FRAME_PUNCHED. */
 void dial_answered(struct dials *dials, uint32_t from, const struct frame_punched *punched);
