@@ -103,7 +103,10 @@ void answer_refuse(struct answer *a, enum reason reason)
 
 void answer_hand_over(struct answer *a, int fd, const struct addr *remote)
 {
-	int r = handoff_give(a->set->node->handoff, a->punch.port, fd, remote);
+	int r;
+
+	sock_unhasten(fd, &a->haste);
+	r = handoff_give(a->set->node->handoff, a->punch.port, fd, remote);
 
 	answer_tell(a, r < 0 ? REASON_LOCAL : REASON_NONE);
 	answer_free(a);
@@ -201,6 +204,7 @@ static void send_one(struct answer *a, int fd)
 	/* A NAT that lets the address in from any port need not know which it will be. */
 	if (to.port == 0)
 		to.port = DISCARD_PORT;
+	a->haste = sock_hasten(fd);
 	sent(a, fd, sock_connect(fd, &to, a->listener.family));
 }
 

@@ -30,6 +30,7 @@ enum answer_state { ANSWER_BINDING, ANSWER_LEARNING, ANSWER_KEPT, ANSWER_MANY, A
  * @port: a fresh one, for a volley; 0: none
  * @pause: before the next try
  * @io: the one socket that is kept, or parked while its port is learned
+ * @haste: what sock_hasten() has changed of that
  * @met: connections of several sockets
  */
 struct answer {
@@ -49,6 +50,7 @@ struct answer {
 	bool has_slot; /* it is one of ANSWER_VOLLEYS_MAX */
 	uint64_t started_at;
 	struct ev_io io;
+	struct sock_haste haste;
 	struct ev_timer timer;
 	struct ports_question *question;
 	struct volley *volley;

@@ -148,6 +148,7 @@ static void dial_free(struct dial *d)
 	struct ev_loop *loop = d->set->node->loop;
 
 	dial_close_way(d);
+	sock_unhasten(d->fd, &d->haste);
 	release_port(d, &d->local);
 	LIST_REMOVE(d, link);
 	d->set->n--;

@@ -180,6 +180,8 @@ void dial_tell(struct dial *d, const struct addr *target)
 
 	d->told = *target;
 	d->done = NULL;
+	if (d->haste.rto_max_ms == 0)
+		d->haste = sock_hasten(d->fd);
 	follow(d);
 	if (done)
 		done(arg, REASON_NONE, target, -1);

@@ -20,6 +20,7 @@
 #include "boxer/dial.h"
 #include "boxer/node.h"
 #include "boxer/ports.h"
+#include "boxer/sock.h"
 #include "boxer/strategy.h"
 #include "boxer/volley.h"
 
@@ -84,6 +85,7 @@ struct dials {
  * @asked: PUNCH was sent and the peer has to be told of the end
  * @done, @arg: the program's question; NULL while it has none
  * @fd: a duplicate of the program's socket; @cookie: its SO_COOKIE
+ * @haste: what sock_hasten() has changed of it
  * @attempts: "strategy:reason:ms", with commas between, for the event
  * @question, @learned: how the world sees a port, and what comes then
  * @has_slot: it is one of DIAL_VOLLEYS_MAX
@@ -110,6 +112,7 @@ struct dial {
 	dial_done *done;
 	void *arg;
 	int fd;
+	struct sock_haste haste;
 	uint64_t cookie;
 	char attempts[DIAL_ATTEMPTS_TEXT];
 	/* of ways that make their own sockets */

@@ -185,6 +185,7 @@ static int open_socket(struct observation *o, const struct addr *local, const st
 	if (fd < 0)
 		return fd;
 	sock_reset_on_close(fd);
+	(void)sock_hasten(fd);
 	r = sock_connect(fd, observer, observer->family);
 	if (r < 0) {
 		(void)close(fd);

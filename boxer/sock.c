@@ -12,6 +12,9 @@
 #include <sys/resource.h>
 #include <sys/un.h>
 
+#define HASTE_MS      1000 /* the least that the kernel takes */
+#define HASTE_RETRIES 30   /* so as not to give up the earlier for it */
+
 int sock_shared(const struct addr *local, int family)
 {
 	cleanup_close int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -44,6 +47,36 @@ int sock_connect(int fd, const struct addr *remote, int family)
 	if (connect(fd, (struct sockaddr *)&ss, (socklen_t)len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return 0;
+}
+
+static int tcp_number(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, IPPROTO_TCP, name, &value, &len) < 0 ? 0 : value;
+}
+
+struct sock_haste sock_hasten(int fd)
+{
+	const struct sock_haste was = {tcp_number(fd, TCP_RTO_MAX_MS), tcp_number(fd, TCP_SYNCNT)};
+	const int ms = HASTE_MS, retries = HASTE_RETRIES;
+
+	if (was.rto_max_ms <= ms || was.retries == 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof(ms)) < 0)
+		return (struct sock_haste){0};
+	if (was.retries < retries)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof(retries));
+	return was;
+}
+
+void sock_unhasten(int fd, const struct sock_haste *was)
+{
+	if (was->rto_max_ms == 0)
+		return;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &was->rto_max_ms,
+			 sizeof(was->rto_max_ms));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &was->retries, sizeof(was->retries));
 }
 
 int sock_listen(int fd, int backlog)

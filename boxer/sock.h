@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44 /* linux/tcp.h, which can't be included beside netinet/tcp.h */
+#endif
+
 /**
  * sock_shared() - a TCP socket bound beside others
  * @local: address and port; port 0 lets the kernel choose
@@ -26,6 +30,19 @@
 int sock_shared(const struct addr *local, int family);
 /** sock_connect() - Return: 0 connected or under way, or -errno. */
 int sock_connect(int fd, const struct addr *remote, int family);
+/** struct sock_haste - what sock_hasten() has changed: as it was; zero: nothing */
+struct sock_haste {
+	int rto_max_ms, retries;
+};
+
+/**
+ * sock_hasten() - what a handshake loses is sent again each second, not after 1, 3, 7 s
+ *
+ * By TCP_RTO_MAX_MS, which is Linux 6.15's; older kernels know no such thing.
+ */
+struct sock_haste sock_hasten(int fd);
+/** sock_unhasten() - as before. */
+void sock_unhasten(int fd, const struct sock_haste *was);
 /** sock_listen() - Return: 0, or -errno. */
 int sock_listen(int fd, int backlog);
 /**

@@ -194,6 +194,38 @@ STAGE_TEST(dialling, a_program_that_waits_is_woken_for_the_next_way)
 	program_end(&p);
 }
 
+static int number(int fd, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	(void)getsockopt(fd, IPPROTO_TCP, name, &value, &len);
+	return value;
+}
+
+/* The program's own options are its own again when it is connected. */
+STAGE_TEST(dialling, hurries_the_programs_handshake_and_nothing_else)
+{
+	struct program p = program_new(AF_INET);
+	int before = number(p.fd, TCP_RTO_MAX_MS), retries = number(p.fd, TCP_SYNCNT), server;
+	struct addr at;
+	int listener = stage_listen(STAGE_PEER, &at);
+
+	stage_profiles(&nat_plain, &nat_refusing);
+	program_ask(&p);
+	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
+	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &at);
+	USERNS_CHECK(before < 0 || number(p.fd, TCP_RTO_MAX_MS) == 1000, "not hurried");
+	program_connect(&p, &at);
+	server = stage_accept(listener, NULL);
+	dials_check_over();
+	USERNS_CHECK(number(p.fd, TCP_RTO_MAX_MS) == before, "left behind");
+	USERNS_CHECK(number(p.fd, TCP_SYNCNT) == retries, "left behind");
+	(void)close(server);
+	(void)close(listener);
+	program_end(&p);
+}
+
 /* One that does not: shut down, and the reason is kept. */
 STAGE_TEST(dialling, a_program_that_does_not_wait_finds_the_reason)
 {

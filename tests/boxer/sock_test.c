@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -266,6 +267,34 @@ Test(sock, knows_both_ends)
 	cr_assert(sock_local(server, &a) == 0 && sock_remote(client, &b) == 0);
 	cr_expect(addr_equal(&a, &b));
 	cr_expect_eq(sock_remote(listener, &a), -ENOTCONN);
+}
+
+static int number(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, IPPROTO_TCP, name, &value, &len) < 0 ? 0 : value;
+}
+
+/* Kernels older than 6.15 can't be hurried, and are left alone. */
+Test(sock, is_hastened_for_a_handshake_and_then_as_it_was)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int retries = 3;
+	int before = number(fd, TCP_RTO_MAX_MS);
+	struct sock_haste was;
+
+	cr_assert_eq(setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof(retries)), 0);
+	was = sock_hasten(fd);
+	if (before > 0) {
+		cr_expect_eq(number(fd, TCP_RTO_MAX_MS), 1000);
+		cr_expect_gt(number(fd, TCP_SYNCNT), 10);
+	}
+	sock_unhasten(fd, &was);
+	cr_expect_eq(number(fd, TCP_RTO_MAX_MS), before);
+	cr_expect_eq(number(fd, TCP_SYNCNT), retries);
+	(void)close(fd);
 }
 
 Test(sock, that_is_reset_says_so_to_its_peer)
