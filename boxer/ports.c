@@ -214,6 +214,13 @@ static void on_seen(void *arg, const struct addr *seen)
 	answer_all(&questions, REASON_NONE, &external);
 }
 
+/* Is it to be asked for again? Who asked in vain, for packets were lost, will ask once more. */
+static bool is_needed(const struct entry *e, enum reason reason)
+{
+	return (e->use == ENTRY_LISTENING || e->use == ENTRY_TAKEN) &&
+	       (e->known || reason == REASON_TIMEOUT);
+}
+
 static void on_ended(void *arg, enum reason reason)
 {
 	struct entry *e = arg;
@@ -223,7 +230,7 @@ static void on_ended(void *arg, enum reason reason)
 
 	observation_free(e->observation);
 	e->observation = NULL;
-	if (e->known && (e->use == ENTRY_LISTENING || e->use == ENTRY_TAKEN)) {
+	if (is_needed(e, reason)) {
 		ev_timer_set(&e->timer, 1e-9 * (double)PORTS_RELEARN_NS, 0.);
 		ev_timer_start(set->node->loop, &e->timer);
 		return;
@@ -297,7 +304,7 @@ static void on_question_over(struct ev_loop *loop, struct ev_timer *w, int reven
 	(void)loop;
 	(void)revents;
 	ports_cancel(q);
-	if (e && !known && LIST_EMPTY(&e->questions))
+	if (e && !known && e->use == ENTRY_ONCE)
 		entry_free(e);
 	answer(arg, known ? REASON_NONE : REASON_PORT_UNKNOWN, &external);
 }

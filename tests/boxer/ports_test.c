@@ -326,6 +326,24 @@ STAGE_TEST(ports, that_nobody_sees_cost_a_deadline)
 	stop_observer();
 }
 
+/* Who asked first has waited long enough; but the question goes on, for those who come later. */
+STAGE_TEST(ports, that_are_seen_late_are_known_then)
+{
+	struct asked a = {0};
+	struct addr seen;
+
+	start_observer(&changing);
+	fake.mute = true;
+	ask(&a, 20001);
+	check_answer(&a, REASON_PORT_UNKNOWN, 0);
+	fake.mute = false;
+	STAGE_UNTIL(external(20001, &seen) == 0);
+	USERNS_CHECK(seen.port == 21001, "port %u", seen.port);
+	ports_release(stage.node.ports, 20001);
+	USERNS_CHECK(external(20001, &seen) == -EAGAIN, "remembered");
+	stop_observer();
+}
+
 STAGE_TEST(ports, that_an_observer_refuses_to_see_are_told_at_once)
 {
 	struct asked a = {0};
