@@ -274,6 +274,27 @@ void dial_fail(struct dial *d, enum reason reason)
 
 /* ---- deadlines ---- */
 
+static void time_out(struct dial *d)
+{
+	d->timed_out = true;
+	dial_fail(d, REASON_TIMEOUT);
+}
+
+static void told_in_vain(struct dial *d)
+{
+	uint64_t now = clock_now();
+	bool met = sock_state(d->fd) == TCP_SYN_RECV;
+
+	/* The peer's side is open; what opens ours was lost, and comes again. */
+	if (met && now < d->way_at + 2 * dial_way(d)->limit_ns && now + LEAST_NS < d->ends_at) {
+		dial_arm(d, dial_limit(d));
+		return;
+	}
+	if (met)
+		sock_abandon(d->fd);
+	time_out(d);
+}
+
 static void on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	struct dial *d = w->data;
@@ -290,14 +311,10 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
 		dial_end(d, REASON_NO_LINK);
 		break;
 	case DIAL_TOLD:
-		/* The peer's side is open; what opens ours was lost, and comes again. */
-		if (sock_state(d->fd) == TCP_SYN_RECV && clock_now() + LEAST_NS < d->ends_at)
-			dial_arm(d, 0);
-		else
-			dial_fail(d, REASON_TIMEOUT);
+		told_in_vain(d);
 		break;
 	case DIAL_WORKING:
-		dial_fail(d, REASON_TIMEOUT);
+		time_out(d);
 		break;
 	}
 }

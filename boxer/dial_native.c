@@ -29,8 +29,8 @@
 #define WATCH_MAX_NS	(4 * NS_PER_MS)
 #define CONNECT_WAIT_NS (500 * NS_PER_MS)  /* a busy machine may hold a program */
 #define REST_NS		(2 * NS_PER_S)	   /* as much, for it to come back */
-#define SIMULTANEOUS_NS (6500 * NS_PER_MS) /* what is lost is sent again after 1 s, and after 3 s */
-#define SEQUENTIAL_NS	(3500 * NS_PER_MS)
+#define SIMULTANEOUS_NS (3500 * NS_PER_MS) /* what is lost is sent again after 1 s, and after 3 s */
+#define SEQUENTIAL_NS	(2 * NS_PER_S)	   /* what opens the peer's NAT is sent once */
 
 /* ---- watching ---- */
 

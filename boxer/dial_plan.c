@@ -6,7 +6,8 @@
  * after the other. Which of them has failed with which peer is remembered for a
  * while (boxer/history), so that the next connection begins with one that may work.
  * Where something is still being measured that the choice depends on, a dial waits
- * for it; and when all ways have failed that could be told then, it plans anew.
+ * for it; and when all ways have failed that could be told then, it plans anew. So it
+ * does when one of them just heard nothing: packets may have been lost.
  */
 #include "boxer/dial_way.h"
 
@@ -18,6 +19,7 @@
 #define LINK_WAIT_NS	(1500 * NS_PER_MS) /* for a link to a member behind our own NAT */
 #define PROFILE_WAIT_NS (2 * NS_PER_S)	   /* for the seed's measurement */
 #define LOOK_AGAIN_NS	(50 * NS_PER_MS)
+#define LEFT_LEAST_NS	(1 * NS_PER_S) /* for the ways that come after one, or for all once more */
 
 const struct dial_way *dial_way(const struct dial *d)
 {
@@ -40,18 +42,39 @@ static bool may_plan_again(const struct dial *d)
 	       clock_now() - d->started_at < PROFILE_WAIT_NS;
 }
 
-static uint64_t limit_of(const struct dial *d)
+uint64_t dial_limit(const struct dial *d)
 {
-	bool last = d->next == d->n_plan;
+	bool last = d->next == d->n_plan, native = dial_ways_native[d->strategy->id].begin;
+	uint64_t limit = dial_way(d)->limit_ns, now = clock_now();
+	uint64_t left = d->ends_at > now ? d->ends_at - now : 0;
 
-	/* Its own limit is for the sake of those that come after it. */
-	return last && dial_ways_native[d->strategy->id].begin ? 0 : dial_way(d)->limit_ns;
+	/* A program that does not wait has begun the only way that it will go. */
+	if (native && !dial_program_waits(d))
+		return 0;
+	if (left >= limit + LEFT_LEAST_NS)
+		return limit;
+	/* Its limit is for the sake of those that come after it. */
+	if (last)
+		return native ? 0 : limit;
+	return left > LEFT_LEAST_NS ? left - LEFT_LEAST_NS : left;
+}
+
+/* What was only lost may come through the next time. */
+static bool may_go_round(const struct dial *d)
+{
+	return d->timed_out && !d->early && dial_peer(d) &&
+	       clock_now() + LEFT_LEAST_NS <= d->ends_at;
 }
 
 void dial_next_way(struct dial *d)
 {
 	if (d->next == d->n_plan && may_plan_again(d)) {
 		d->replanned = true;
+		dial_advance(d);
+		return;
+	}
+	if (d->next == d->n_plan && may_go_round(d)) {
+		d->timed_out = false;
 		dial_advance(d);
 		return;
 	}
@@ -67,20 +90,26 @@ void dial_next_way(struct dial *d)
 	d->way_at = clock_now();
 	d->step = 0;
 	d->spread = 0;
-	dial_arm(d, limit_of(d));
+	dial_arm(d, dial_limit(d));
 	dial_way(d)->begin(d);
 }
 
-enum rank { RANK_FRESH, RANK_FAILED, RANK_LAST_RESORT, RANKS };
+enum rank { RANK_FRESH, RANK_FAILED, RANK_LAST_RESORT, RANK_FAILED_SLOWLY, RANKS };
 
 static enum rank rank_of(const struct dial *d, const struct strategy *s, uint64_t now)
 {
-	/* What goes through a third machine, whatever else has failed. */
+	/* What goes through a third machine; but a way that may cost seconds in vain is worse. */
 	if (s->id == STRATEGY_RELAY)
 		return RANK_LAST_RESORT;
-	return history_failed_recently(&d->set->node->history, d->member, s->name, now)
-		       ? RANK_FAILED
-		       : RANK_FRESH;
+	switch (history_lately(&d->set->node->history, d->member, s->name, now)) {
+	case HISTORY_FAILED:
+		return RANK_FAILED;
+	case HISTORY_FAILED_SLOWLY:
+		return RANK_FAILED_SLOWLY;
+	case HISTORY_FINE:
+		break;
+	}
+	return RANK_FRESH;
 }
 
 /* What has failed a moment ago comes behind the rest. */

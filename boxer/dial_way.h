@@ -72,6 +72,7 @@ struct dials {
  * @seen_connecting: it has been
  * @early: its SYN left, or is about to leave, before the node was asked
  * @replanned: with what was not known at first
+ * @timed_out: one of the ways has, since they were planned
  * @request: our number for it in PUNCH; another one for each way
  * @member: the id that is meant, or FRAME_ID_SEED
  * @plan: @n_plan ways; @next is the one after @strategy
@@ -100,7 +101,7 @@ struct dial {
 	void (*paused)(struct dial *d);
 	struct ev_io io;
 	uint64_t watch_pause;
-	bool seen_connecting, early, replanned;
+	bool seen_connecting, early, replanned, timed_out;
 	uint32_t request, member;
 	const struct strategy *plan[STRATEGY_COUNT], *strategy;
 	size_t n_plan, next;
@@ -171,6 +172,8 @@ void dial_end(struct dial *d, enum reason reason);
 
 /** dial_way() - how @d's strategy goes. */
 const struct dial_way *dial_way(const struct dial *d);
+/** dial_limit() - how long its way may take, from now on, ns; 0: until the dial ends. */
+uint64_t dial_limit(const struct dial *d);
 /** dial_advance() - find the member and the ways to it, and begin; or wait. @d may be gone. */
 void dial_advance(struct dial *d);
 /** dial_next_way() - begin it; without any left the dial ends. @d may be gone. */

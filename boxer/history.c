@@ -101,6 +101,18 @@ static struct history_failure *place(struct history_member *m, const char *strat
 	return found;
 }
 
+/* What was short of time the second time is as slow as it was the first. */
+static enum history_verdict judge(const struct history_failure *before,
+				  const struct history_event *event)
+{
+	bool again = before->strategy && strcmp(before->strategy, event->strategy) == 0 &&
+		     event->at < before->at + HISTORY_FAILURE_NS;
+
+	if (event->took_ns >= HISTORY_SLOW_NS)
+		return HISTORY_FAILED_SLOWLY;
+	return again ? before->verdict : HISTORY_FAILED;
+}
+
 void history_note(struct history *h, uint32_t id, const struct history_event *event)
 {
 	struct history_member *m = find_or_add(h, id);
@@ -111,7 +123,7 @@ void history_note(struct history *h, uint32_t id, const struct history_event *ev
 	m->last = *event;
 	f = place(m, event->strategy);
 	if (is_its_fault(event->reason))
-		*f = (struct history_failure){event->strategy, event->at};
+		*f = (struct history_failure){event->strategy, event->at, judge(f, event)};
 	else if (event->reason == REASON_NONE && f->strategy &&
 		 strcmp(f->strategy, event->strategy) == 0)
 		*f = (struct history_failure){0};
@@ -124,8 +136,8 @@ const struct history_event *history_last(const struct history *h, uint32_t id)
 	return m ? &m->last : NULL;
 }
 
-bool history_failed_recently(const struct history *h, uint32_t id, const char *strategy,
-			     uint64_t now)
+enum history_verdict history_lately(const struct history *h, uint32_t id, const char *strategy,
+				    uint64_t now)
 {
 	const struct history_member *m = find(h, id);
 
@@ -133,9 +145,9 @@ bool history_failed_recently(const struct history *h, uint32_t id, const char *s
 		const struct history_failure *f = &m->failures[i];
 
 		if (f->strategy && strcmp(f->strategy, strategy) == 0)
-			return now < f->at + HISTORY_FAILURE_NS;
+			return now < f->at + HISTORY_FAILURE_NS ? f->verdict : HISTORY_FINE;
 	}
-	return false;
+	return HISTORY_FINE;
 }
 
 void history_forgive(struct history *h, uint32_t id)

@@ -19,6 +19,7 @@
 #define HISTORY_MAX	     1024 /* members */
 #define HISTORY_FAILURES_MAX 12	  /* strategies of one member; the oldest failure gives way */
 #define HISTORY_FAILURE_NS   (20 * NS_PER_S) /* then a strategy is tried again */
+#define HISTORY_SLOW_NS	     (1 * NS_PER_S)
 
 /**
  * struct history_event - one connection, or one strategy's attempt at it
@@ -34,10 +35,17 @@ struct history_event {
 	uint64_t at;
 };
 
+/**
+ * enum history_verdict - on a strategy
+ * @HISTORY_FAILED_SLOWLY: it failed, and took HISTORY_SLOW_NS or more for it
+ */
+enum history_verdict { HISTORY_FINE = 0, HISTORY_FAILED, HISTORY_FAILED_SLOWLY };
+
 /** struct history_failure - of one strategy; @strategy NULL: none */
 struct history_failure {
 	const char *strategy;
 	uint64_t at;
+	enum history_verdict verdict;
 };
 
 /** struct history_member - one member's; internal */
@@ -65,9 +73,9 @@ void history_free(struct history *h);
 void history_note(struct history *h, uint32_t id, const struct history_event *event);
 /** history_last() - the last event of @id; NULL: none. Valid until the next call. */
 const struct history_event *history_last(const struct history *h, uint32_t id);
-/** history_failed_recently() - has it failed towards @id within HISTORY_FAILURE_NS of @now? */
-bool history_failed_recently(const struct history *h, uint32_t id, const char *strategy,
-			     uint64_t now);
+/** history_lately() - what has become of it towards @id within HISTORY_FAILURE_NS of @now? */
+enum history_verdict history_lately(const struct history *h, uint32_t id, const char *strategy,
+				    uint64_t now);
 /** history_forgive() - no failure towards @id counts: its NAT is another one now. */
 void history_forgive(struct history *h, uint32_t id);
 /** history_forgive_all() - nor any towards anybody: our NAT is another one now. */

@@ -90,6 +90,35 @@ STAGE_TEST(dialling, relay_comes_after_what_has_failed)
 	program_end(&p);
 }
 
+/*
+ * Nothing at all is heard: that may be the network's fault, so as long as there is time
+ * the ways are gone through again. They have cost seconds by then, and the next
+ * connection begins with the relay.
+ */
+STAGE_TEST(dialling, goes_round_again_where_nothing_is_heard_and_then_is_relayed)
+{
+	struct program p = program_new(AF_INET);
+	struct addr at;
+	int listener = stage_listen(STAGE_NODE + 8, &at);
+
+	stage_profiles(&nat_plain, &nat_refusing);
+	program_ask(&p);
+	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
+	(void)peer_hear(1, STRATEGY_SEQUENTIAL);
+	(void)peer_hear(2, STRATEGY_SIMULTANEOUS);
+	STAGE_UNTIL(p.calls);
+	program_check_told(&p, REASON_TIMEOUT);
+	stage_forget();
+	stage.options.strategies |= STRATEGY_BIT(STRATEGY_RELAY);
+	stage.options.seed[0] = at;
+	stage.node.seed_relays = true;
+	program_ask(&p);
+	(void)peer_hear(0, STRATEGY_RELAY);
+	dial_cancel(p.dial);
+	(void)close(listener);
+	program_end(&p);
+}
+
 STAGE_TEST(dialling, a_silent_peer_costs_a_deadline)
 {
 	struct program p[2] = {program_new(AF_INET), program_new(AF_INET)};
