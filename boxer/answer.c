@@ -328,10 +328,38 @@ static bool is_allowed(const struct node *node, uint32_t from, const struct fram
 	return addr_same_host(&punch->source, &m->external);
 }
 
+/*
+ * Connections that nobody has accepted yet take as much room as those that are being
+ * made: one that is begun can always be handed over, and who comes when all room is
+ * taken waits, as before a listener whose queue is full.
+ */
+static bool is_busy(const struct answer *a)
+{
+	const struct handoff *handoff = a->set->node->handoff;
+	const struct answer *other;
+	size_t same_port = 0;
+
+	LIST_FOREACH(other, &a->set->list, link)
+		same_port += other->punch.port == a->punch.port;
+	return a->set->n + handoff_pending(handoff) > ANSWERS_MAX ||
+	       same_port + handoff_pending_on(handoff, a->punch.port) > HANDOFF_PORT_MAX;
+}
+
+static void begin(struct answer *a)
+{
+	int r = sock_find_listener(a->punch.port, &a->set->node->inside, &a->listener);
+
+	if (r < 0)
+		answer_refuse(a, r == -ENOENT ? REASON_REFUSED : REASON_LOCAL);
+	else if (uses_listener(a))
+		try_bind(a);
+	else
+		go(a, -1);
+}
+
 void answer_punch(struct answers *set, uint32_t from, const struct frame_punch *punch)
 {
 	struct answer *a = calloc(1, sizeof(*a));
-	int r;
 
 	if (!a)
 		return;
@@ -348,19 +376,14 @@ void answer_punch(struct answers *set, uint32_t from, const struct frame_punch *
 	countersign_init(&a->met, set->node->loop, false, punch->token, answer_on_countersigned, a);
 	LIST_INSERT_HEAD(&set->list, a, link);
 	set->n++;
-	r = sock_find_listener(punch->port, &set->node->inside, &a->listener);
 	if (!is_allowed(set->node, from, punch))
 		answer_refuse(a, REASON_PROTOCOL);
 	else if (!(set->node->options->strategies & STRATEGY_BIT(a->strategy->id)))
 		answer_refuse(a, REASON_NOT_ALLOWED);
-	else if (set->n + handoff_pending(set->node->handoff) > ANSWERS_MAX)
+	else if (is_busy(a))
 		answer_refuse(a, REASON_BUSY);
-	else if (r < 0)
-		answer_refuse(a, r == -ENOENT ? REASON_REFUSED : REASON_LOCAL);
-	else if (uses_listener(a))
-		try_bind(a);
 	else
-		go(a, -1);
+		begin(a);
 }
 
 void answer_done(struct answers *set, uint32_t from, const struct frame_done *done)

@@ -298,6 +298,13 @@ size_t handoff_pending(const struct handoff *h)
 	return h->pending;
 }
 
+size_t handoff_pending_on(const struct handoff *h, uint16_t port)
+{
+	const struct port *p = port_find(h, port);
+
+	return p ? p->n_queued : 0;
+}
+
 struct handoff *handoff_new(struct ev_loop *loop, const struct addr *inside)
 {
 	struct handoff *h = calloc(1, sizeof(*h));

@@ -49,5 +49,7 @@ int handoff_fetch(struct handoff *h, const struct addr *signal, uint16_t port,
 		  struct addr *ret_remote);
 /** handoff_pending() - connections that wait. */
 size_t handoff_pending(const struct handoff *h);
+/** handoff_pending_on() - those of them that wait on @port. */
+size_t handoff_pending_on(const struct handoff *h, uint16_t port);
 
 #endif

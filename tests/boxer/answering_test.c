@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an answer does for each strategy, with the test for a caller. */
 #include "base/cleanup.h"
+#include "boxer/handoff.h"
 #include "boxer/local.h"
 #include "boxer/sock.h"
 #include "tests/boxer/stage.h"
@@ -363,11 +364,20 @@ STAGE_TEST(answering, a_listener_that_does_not_share_its_port_is_told)
 	(void)hear(REASON_NOT_INTERCEPTED);
 }
 
+static void check_busy(struct server *s, enum reason reason)
+{
+	stage_forget();
+	s->punch.request = 7;
+	s->punch.source = addr_v4(STAGE_PEER, 50000);
+	ask(s);
+	(void)hear(reason);
+}
+
 STAGE_TEST(answering, is_bounded)
 {
 	struct addr source;
 	int fds[2];
-	struct server s;
+	struct server s, other;
 
 	fds[0] = stage_listen(STAGE_PEER, &source);
 	fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -381,15 +391,20 @@ STAGE_TEST(answering, is_bounded)
 	answer_member_gone(stage.node.answers, 1);
 	/* From one port to one other there is one connection, so each has its own source. */
 	s.punch.strategy = STRATEGY_SIMULTANEOUS;
-	for (uint32_t i = 0; i < ANSWERS_MAX; i++) {
-		s.punch.request = 100 + i;
-		s.punch.source = addr_v4(STAGE_PEER, (uint16_t)(40000 + i));
-		ask(&s);
+	other = serve(STRATEGY_SIMULTANEOUS, &source);
+	for (uint32_t i = 0; i < ANSWERS_MAX - 1; i++) {
+		struct server *to = i < HANDOFF_PORT_MAX ? &s : &other;
+
+		to->punch.request = 100 + i;
+		to->punch.source = addr_v4(STAGE_PEER, (uint16_t)(40000 + i));
+		stage_forget();
+		ask(to);
+		USERNS_CHECK(stage_await(FRAME_PUNCHED, 0)->punched.reason == REASON_NONE, "%u", i);
 	}
-	stage_forget();
-	s.punch.request = 7;
-	ask(&s);
-	(void)hear(REASON_BUSY);
+	/* One port has all its connections, the other may have one more. */
+	check_busy(&s, REASON_BUSY);
+	check_busy(&other, REASON_NONE);
+	check_busy(&other, REASON_BUSY);
 }
 
 /* Connections that no program accepts take as much room as those that are being made. */
@@ -403,6 +418,28 @@ STAGE_TEST(answering, makes_no_more_connections_than_are_accepted)
 	(void)hear(REASON_BUSY);
 	stage_forget();
 	stage.n_pending = ANSWERS_MAX - 1;
+	ask(&s);
+	(void)hear(REASON_NONE);
+}
+
+/* Else they would be lost when they are there: what one port may have is bounded, too. */
+STAGE_TEST(answering, makes_no_more_connections_than_one_listener_has_room_for)
+{
+	struct addr source = addr_v4(STAGE_PEER, 40000);
+	struct server s = serve(STRATEGY_SIMULTANEOUS, &source);
+
+	stage.n_pending = HANDOFF_PORT_MAX;
+	stage.pending_port = s.at.port;
+	ask(&s);
+	(void)hear(REASON_BUSY);
+	stage_forget();
+	stage.n_pending = HANDOFF_PORT_MAX - 1;
+	ask(&s);
+	(void)hear(REASON_NONE);
+	stage.pending_port = 1;
+	stage.n_pending = HANDOFF_PORT_MAX;
+	stage_forget();
+	s.punch.source.port++;
 	ask(&s);
 	(void)hear(REASON_NONE);
 }

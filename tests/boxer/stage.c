@@ -82,6 +82,12 @@ size_t handoff_pending(const struct handoff *h)
 	return stage.n_pending;
 }
 
+size_t handoff_pending_on(const struct handoff *h, uint16_t port)
+{
+	(void)h;
+	return port == stage.pending_port ? stage.n_pending : 0;
+}
+
 int handoff_give(struct handoff *h, uint16_t port, int fd, const struct addr *remote)
 {
 	(void)h;

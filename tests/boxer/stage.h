@@ -77,7 +77,8 @@ struct stage {
 	size_t n_sent;
 	struct stage_given given[16];
 	size_t n_given;
-	size_t n_pending; /* given, as the node believes, and not accepted yet */
+	size_t n_pending;      /* given, as the node believes, and not accepted yet */
+	uint16_t pending_port; /* where they wait; 0: on many */
 };
 
 extern struct stage stage;
