@@ -28,7 +28,9 @@
 
 /* With less than this left a way is not worth beginning. */
 #define LEAST_NS (10 * NS_PER_MS)
-#define BUSY_NS	 (100 * NS_PER_MS) /* before a peer that is busy is asked again */
+/* Before a peer that is busy is asked again; and up to as much more, for there are others. */
+#define BUSY_NS	       (100 * NS_PER_MS)
+#define BUSY_JITTER_NS (200 * NS_PER_MS)
 
 /* ---- results, for programs that do not wait ---- */
 
@@ -277,7 +279,7 @@ void dial_fail(struct dial *d, enum reason reason)
 static void time_out(struct dial *d)
 {
 	d->timed_out = true;
-	dial_fail(d, REASON_TIMEOUT);
+	dial_fail(d, d->busy ? REASON_BUSY : REASON_TIMEOUT);
 }
 
 static void told_in_vain(struct dial *d)
@@ -505,11 +507,25 @@ static void ask_anew(struct dial *d)
 	dial_again(d, REASON_BUSY);
 }
 
+/* The program's SYN is out, and stays; it meets the peer's once that leaves. */
+static void ask_beside(struct dial *d)
+{
+	dial_next_request(d);
+	(void)dial_punch(d);
+}
+
 /* It will have done with the others before this way's time is up, perhaps. */
 static void ask_later(struct dial *d)
 {
+	uint64_t pause = BUSY_NS + randombytes_uniform(BUSY_JITTER_NS);
+
+	d->asked = false;
+	if (d->state == DIAL_TOLD) {
+		dial_pause(d, pause, ask_beside);
+		return;
+	}
 	dial_close_way(d);
-	dial_pause(d, BUSY_NS, ask_anew);
+	dial_pause(d, pause, ask_anew);
 }
 
 void dial_answered(struct dials *set, uint32_t from, const struct frame_punched *punched)
@@ -523,7 +539,8 @@ void dial_answered(struct dials *set, uint32_t from, const struct frame_punched 
 	if (!d)
 		return;
 	reason = reason_of(d, punched);
-	if (reason == REASON_BUSY && d->state == DIAL_WORKING)
+	d->busy = reason == REASON_BUSY;
+	if (d->busy)
 		ask_later(d);
 	else if (reason != REASON_NONE)
 		dial_fail(d, reason);

@@ -90,6 +90,7 @@ void dial_next_way(struct dial *d)
 	d->way_at = clock_now();
 	d->step = 0;
 	d->spread = 0;
+	d->busy = false;
 	dial_arm(d, dial_limit(d));
 	dial_way(d)->begin(d);
 }

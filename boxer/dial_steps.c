@@ -123,7 +123,7 @@ bool dial_punch(struct dial *d)
 	len = frame_encode_punch(&punch, body, sizeof(body));
 	r = len < 0 ? len : control_send(d->set->node, d->member, FRAME_PUNCH, body, (size_t)len);
 	d->asked = r == 0;
-	if (r == -ENOTCONN && !d->early)
+	if (r == -ENOTCONN && !d->early && d->state == DIAL_WORKING)
 		wait_for_link(d);
 	else if (r < 0)
 		dial_fail(d, REASON_NO_LINK);

@@ -326,6 +326,56 @@ STAGE_TEST(dialling, a_program_that_waited_and_went_on_finds_the_reason_at_once)
 	program_end(&p);
 }
 
+/* As a listener does whose queue is full: the program's SYN waits, and is not told off. */
+STAGE_TEST(dialling, an_early_SYN_stays_while_the_peer_is_busy)
+{
+	struct program p = program_new(AF_INET);
+	const struct addr to = member_port(1), told = addr_v4(STAGE_PEER, PROGRAM_PORT);
+	struct addr any = addr_v4(INADDR_ANY, 0), at;
+	int silent[2];
+
+	at = peer_silent_port(silent);
+	USERNS_CHECK(sock_bind_shared(p.fd, &any) == 0, "%m");
+	dial_follow(stage.node.dials, &to, dup(p.fd), p.cookie);
+	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
+	program_connect(&p, &at);
+	for (size_t i = 0; i < 3; i++) {
+		uint32_t request = peer_hear(i, STRATEGY_SIMULTANEOUS)->request;
+
+		peer_answer(stage_find(FRAME_PUNCH, i), REASON_BUSY, NULL);
+		USERNS_CHECK(peer_hear(i + 1, STRATEGY_SIMULTANEOUS)->request != request,
+			     "the same");
+		USERNS_CHECK(sock_state(p.fd) == TCP_SYN_SENT, "it was told off");
+	}
+	peer_answer(stage_find(FRAME_PUNCH, 3), REASON_NONE, &told);
+	(void)close(stage_accept(silent[0], NULL));
+	dials_check_over();
+	USERNS_CHECK(!stage_find(FRAME_PUNCH, 4), "asked once more");
+	(void)close(silent[0]);
+	(void)close(silent[1]);
+	program_end(&p);
+}
+
+STAGE_TEST(dialling, a_busy_peer_is_the_reason_when_it_stays_so)
+{
+	struct program p = program_new(AF_INET);
+
+	stage_profiles(&nat_plain, &nat_refusing);
+	stage.options.strategies = STRATEGY_BIT(STRATEGY_SIMULTANEOUS);
+	program_ask(&p);
+	for (size_t i = 0; i < 3; i++) {
+		(void)peer_hear(i, STRATEGY_SIMULTANEOUS);
+		peer_answer(stage_find(FRAME_PUNCH, i), REASON_BUSY, NULL);
+		USERNS_CHECK(p.calls == 0, "%s", reason_name(p.reason));
+	}
+	p.dial->ends_at = clock_now();
+	dial_arm(p.dial, 0);
+	STAGE_UNTIL(p.calls);
+	program_check_told(&p, REASON_BUSY);
+	dials_check_over();
+	program_end(&p);
+}
+
 /* What was begun on a guess is thought over when it has failed. */
 STAGE_TEST(dialling, an_early_dial_that_failed_goes_on_as_an_ordinary_one)
 {
