@@ -27,6 +27,7 @@ struct client {
 	struct api *api;
 	struct ev_io io;
 	/* What it waits for: one of these, or none. */
+	bool queued; /* for its turn; its request has not been read yet */
 	struct dial *dial;
 	struct watch *watch;
 	struct waiter *waiter;
@@ -36,7 +37,7 @@ struct api {
 	struct node *node;
 	struct acceptor acceptor;
 	TAILQ_HEAD(, client) clients;
-	size_t n_clients, n_waiting, n_dialling;
+	size_t n_clients, n_waiting, n_dialling, n_queued, max_queued;
 	struct watches *watches;
 	int table_fd;
 	struct table *table;
@@ -44,25 +45,64 @@ struct api {
 
 static bool is_waiting(const struct client *c)
 {
-	return c->dial || c->watch || c->waiter;
+	return c->queued || c->dial || c->watch || c->waiter;
+}
+
+/*
+ * Those who wait hold descriptors, and short requests must always get through. So a
+ * connect() too many waits on its client's socket, until one has ended.
+ */
+static void enqueue(struct client *c)
+{
+	c->queued = true;
+	c->api->n_queued++;
+	c->api->n_waiting++;
+	ev_io_stop(c->api->node->loop, &c->io);
+}
+
+static void dequeue(struct client *c)
+{
+	c->queued = false;
+	c->api->n_queued--;
+	c->api->n_waiting--;
+	ev_io_start(c->api->node->loop, &c->io);
+}
+
+/* Whose turn it is comes by the loop; who finds all taken once more keeps the place. */
+static void wake_next(const struct api *api)
+{
+	struct client *c;
+
+	if (api->n_queued == 0 || api->n_dialling >= API_DIALLING_MAX)
+		return;
+	TAILQ_FOREACH(c, &api->clients, link)
+		if (c->queued)
+			break;
+	if (c)
+		dequeue(c);
 }
 
 static void client_free(struct client *c)
 {
+	struct api *api = c->api;
+
+	if (c->queued)
+		dequeue(c);
 	if (is_waiting(c))
-		c->api->n_waiting--;
+		api->n_waiting--;
 	if (c->dial) {
 		dial_cancel(c->dial);
-		c->api->n_dialling--;
+		api->n_dialling--;
 	}
 	if (c->waiter)
 		waiter_leave(c->waiter);
 	watch_free(c->watch);
-	ev_io_stop(c->api->node->loop, &c->io);
+	ev_io_stop(api->node->loop, &c->io);
 	(void)close(c->io.fd);
-	TAILQ_REMOVE(&c->api->clients, c, link);
-	c->api->n_clients--;
+	TAILQ_REMOVE(&api->clients, c, link);
+	api->n_clients--;
 	free(c);
+	wake_next(api);
 }
 
 static void answer(const struct client *c, enum reason reason, int error, const struct addr *addr,
@@ -110,7 +150,6 @@ static bool punch(struct client *c, const struct local_request *request, int fd)
 		answer(c, REASON_NONE, error, NULL, NULL, 0);
 		return false;
 	}
-	/* Those who wait hold descriptors; short requests must always get through. */
 	if (fd >= 0 && c->api->n_dialling < API_DIALLING_MAX)
 		c->dial = dial_ask(dials, &request->target, fd, request->cookie, on_dialled, c);
 	else if (fd >= 0)
@@ -249,15 +288,27 @@ static void answer_lost_descriptor(const struct client *c, const struct local_re
 		refuse(c, REASON_LOCAL);
 }
 
+static bool must_queue(const struct client *c)
+{
+	const struct api *api = c->api;
+
+	return !is_waiting(c) && api->n_dialling >= API_DIALLING_MAX &&
+	       api->n_queued < api->max_queued && request_is_waiting(c->io.fd, LOCAL_PUNCH);
+}
+
 static void on_request(struct ev_loop *loop, struct ev_io *w, int revents)
 {
 	struct client *c = w->data;
 	struct local_request request;
-	int fd = -1;
-	int r = request_receive(w->fd, &request, &fd);
+	int fd = -1, r;
 
 	(void)loop;
 	(void)revents;
+	if (must_queue(c)) {
+		enqueue(c);
+		return;
+	}
+	r = request_receive(w->fd, &request, &fd);
 	if (r == -EAGAIN)
 		return;
 	/* A second message of one who waits is no part of the protocol. */
@@ -381,6 +432,7 @@ int api_new(struct node *node, struct api **ret_api)
 		return -ENOMEM;
 	api->node = node;
 	api->table_fd = -1;
+	api->max_queued = sock_quota(API_QUEUED_MAX, API_QUEUED_SHARE);
 	TAILQ_INIT(&api->clients);
 	(void)snprintf(name, sizeof(name), LOCAL_NAME_FMT, node->id);
 	api->watches = watches_new(node->loop, &node->members, node->id);

@@ -12,7 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define API_DIALLING_MAX 256 /* programs that wait in connect() at once */
+#define API_DIALLING_MAX 256 /* programs whose connect() is worked on at once */
+#define API_QUEUED_MAX	 768 /* programs whose connect() waits for that */
+#define API_QUEUED_SHARE 4   /* or fewer, see sock_quota() */
 #define API_CLIENTS_MAX	 256 /* connections that have asked nothing; the oldest gives way */
 
 struct api;

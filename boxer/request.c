@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -55,6 +56,16 @@ static size_t take_fds(struct msghdr *msg, int *ret_fd)
 		return 0;
 	(void)memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
 	return 1;
+}
+
+bool request_is_waiting(int conn, enum local_op op)
+{
+	struct local_request request;
+	size_t least = offsetof(struct local_request, op) + sizeof(request.op);
+	/* Without room for its descriptor, which stays there, too. */
+	ssize_t n = recv(conn, &request, sizeof(request), MSG_PEEK | MSG_DONTWAIT);
+
+	return n >= (ssize_t)least && request.op == op;
 }
 
 int request_receive(int conn, struct local_request *ret_request, int *ret_fd)

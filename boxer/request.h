@@ -26,6 +26,11 @@
 int request_check(const struct local_request *request, size_t len, size_t n_fds, bool lost_fds);
 
 /**
+ * request_is_waiting() - is the next one on a client's socket an @op? It stays there.
+ */
+bool request_is_waiting(int conn, enum local_op op);
+
+/**
  * request_receive() - take the next one off a client's socket; never waits
  * @ret_request: for 0 and -EMFILE
  * @ret_fd: the descriptor that came with it, the caller's to close, or -1; for 0

@@ -12,9 +12,12 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #define GUEST GUEST_PATH
 
@@ -425,37 +428,89 @@ CLUSTER_TEST(dial, is_forgotten_when_its_program_ends)
 	duo_stop(&d);
 }
 
-/* They hold descriptors, and there is a bound; it must not keep others out. */
-CLUSTER_TEST(dial, of_many_programs_does_not_keep_short_requests_out)
+/* A program that is about to connect to the @id-th member. Return: its talk with the node. */
+static int begin_connect(uint32_t id, int socket)
 {
-	const struct local_request wait = {
+	const struct local_request request = {
 		.version = LOCAL_VERSION,
 		.op = LOCAL_PUNCH,
-		.target = addr_v4(0xc6120002, 80),
-		.local = addr_v4(INADDR_LOOPBACK, 20000),
+		.target = addr_v4(LOCAL_OVERLAY_NET + id + 1, 80),
 	};
-	const struct local_request ask = {.version = LOCAL_VERSION, .op = LOCAL_RESULT};
-	int fds[API_DIALLING_MAX + 1], fd;
+	int fd = sock_connect_local("boxer/0");
+
+	USERNS_CHECK(fd >= 0 && sock_send_fds(fd, &request, sizeof(request), &socket, 1) == 0,
+		     "%m");
+	return fd;
+}
+
+static int error_of(int talk)
+{
+	struct pollfd p = {.fd = talk, .events = POLLIN};
 	struct local_reply reply;
+
+	USERNS_CHECK(poll(&p, 1, CHILD_PATIENCE_MS) == 1 &&
+			     recv(talk, &reply, sizeof(reply), 0) == sizeof(reply),
+		     "no reply");
+	return reply.error;
+}
+
+/* Whoever asks something short is answered, and what was said before has been taken in. */
+static void check_answers(void)
+{
+	const struct local_request ask = {.version = LOCAL_VERSION, .op = LOCAL_RESULT};
+	int fd = sock_connect_local("boxer/0");
+
+	USERNS_CHECK(fd >= 0 && sock_send_fds(fd, &ask, sizeof(ask), NULL, 0) == 0 &&
+			     error_of(fd) == 0,
+		     "no answer");
+	(void)close(fd);
+}
+
+static void hold_still(const struct child *c)
+{
+	int status;
+
+	USERNS_CHECK(kill(c->pid, SIGSTOP) == 0 && waitpid(c->pid, &status, WUNTRACED) == c->pid &&
+			     WIFSTOPPED(status),
+		     "%m");
+}
+
+#define NOBODY 99
+
+/* They hold descriptors, and there is a bound; it must not keep others out. */
+CLUSTER_TEST(dial, of_many_programs_waits_its_turn_and_keeps_nobody_out)
+{
+	static int fds[API_DIALLING_MAX + API_QUEUED_MAX];
+	struct rlimit limit;
 	struct duo d;
+	int program, next, last;
 
 	/* Without a link they wait. */
 	duo_start(&d);
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		fds[i] = sock_connect_local("boxer/0");
-		USERNS_CHECK(fds[i] >= 0 &&
-				     sock_send_fds(fds[i], &wait, sizeof(wait), NULL, 0) == 0,
-			     "program %zu", i);
-	}
-	/* One too many is told so. */
-	USERNS_CHECK(recv(fds[API_DIALLING_MAX], &reply, sizeof(reply), 0) == sizeof(reply) &&
-			     reply.error == EADDRNOTAVAIL,
-		     "error %d", reply.error);
-	fd = sock_connect_local("boxer/0");
-	USERNS_CHECK(fd >= 0 && sock_send_fds(fd, &ask, sizeof(ask), NULL, 0) == 0 &&
-			     recv(fd, &reply, sizeof(reply), 0) == sizeof(reply) &&
-			     reply.error == 0,
-		     "no answer: %m");
+	USERNS_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0, "%m");
+	limit.rlim_cur = limit.rlim_max;
+	USERNS_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0, "%m");
+	if (limit.rlim_cur < (rlim_t)API_QUEUED_MAX * API_QUEUED_SHARE)
+		userns_skip("only %llu descriptors are allowed",
+			    (unsigned long long)limit.rlim_cur);
+	program = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Who has connected and said nothing yet would be overtaken. */
+	hold_still(&d.node);
+	for (size_t i = 0; i < API_DIALLING_MAX; i++)
+		fds[i] = begin_connect(1, program);
+	next = begin_connect(NOBODY, program);
+	for (size_t i = 1; i < API_QUEUED_MAX; i++)
+		fds[API_DIALLING_MAX + i] = begin_connect(1, program);
+	USERNS_CHECK(kill(d.node.pid, SIGCONT) == 0, "%m");
+	check_answers();
+	USERNS_CHECK(poll(&(struct pollfd){.fd = next, .events = POLLIN}, 1, 0) == 0,
+		     "out of turn");
+	last = begin_connect(1, program);
+	USERNS_CHECK(error_of(last) == EADDRNOTAVAIL, "one too many");
+	/* One has ended, and another one may begin. */
+	(void)close(fds[0]);
+	USERNS_CHECK(error_of(next) == EHOSTUNREACH, "there is no such member");
+	check_answers();
 	duo_stop(&d);
 }
 
