@@ -158,9 +158,19 @@ static bool punch(struct client *c, const struct local_request *request, int fd)
 		refuse(c, REASON_LOCAL);
 		return false;
 	}
+	dial_owned_by(dials, request->cookie, sock_peer_pid(c->io.fd));
 	c->api->n_dialling++;
 	c->api->n_waiting++;
 	return true;
+}
+
+/* connect() begins at once. @fd is taken over. */
+static void follow(const struct client *c, const struct local_request *request, int fd)
+{
+	struct dials *dials = c->api->node->dials;
+
+	dial_follow(dials, &request->target, fd, request->cookie);
+	dial_owned_by(dials, request->cookie, sock_peer_pid(c->io.fd));
 }
 
 static void fetch(const struct client *c, const struct local_request *request)
@@ -255,8 +265,7 @@ static bool serve(struct client *c, const struct local_request *request, int fd)
 		return punch(c, request, take_fd(&passed));
 	case LOCAL_CONNECTING:
 		if (passed >= 0)
-			dial_follow(node->dials, &request->target, take_fd(&passed),
-				    request->cookie);
+			follow(c, request, take_fd(&passed));
 		return false;
 	case LOCAL_RESULT:
 		error = dial_result(node->dials, request->cookie);

@@ -152,6 +152,7 @@ static void dial_free(struct dial *d)
 	dial_close_way(d);
 	sock_unhasten(d->fd, &d->haste);
 	release_port(d, &d->local);
+	dial_disown(d);
 	LIST_REMOVE(d, link);
 	d->set->n--;
 	LIST_INSERT_HEAD(&d->set->leaving, d, link);
@@ -594,6 +595,7 @@ struct dials *dials_new(struct node *node)
 		set->node = node;
 		LIST_INIT(&set->list);
 		LIST_INIT(&set->leaving);
+		LIST_INIT(&set->owners);
 	}
 	return set;
 }

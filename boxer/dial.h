@@ -14,6 +14,7 @@
 
 #include <ev.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define DIAL_DEADLINE_NS (10 * 1000000000ULL) /* for all ways together */
 #define DIAL_HELD_NS	 (1900 * 1000000ULL)  /* where the program's socket does not block */
@@ -58,6 +59,12 @@ void dial_cancel(struct dial *dial);
  * @cookie: its SO_COOKIE, for dial_result()
  */
 void dial_follow(struct dials *dials, const struct addr *target, int fd, uint64_t cookie);
+/**
+ * dial_owned_by() - the newest dial of @cookie ends with the process @pid
+ *
+ * Not while it waits for @done: then dial_cancel() has to come.
+ */
+void dial_owned_by(struct dials *dials, uint64_t cookie, pid_t pid);
 /** dial_note_failure() - a dial that could not even begin: @reason is kept for dial_result(). */
 void dial_note_failure(struct dials *dials, uint64_t cookie, enum reason reason);
 /**

@@ -11,6 +11,7 @@
  *	dial_native	the ways in which the program's own socket connects
  *	dial_ours	those in which the node makes the connection
  *	dial_targets	what is known of members' ports
+ *	dial_owner	the processes that have asked
  */
 #ifndef BOXER_DIAL_WAY_H
 #define BOXER_DIAL_WAY_H
@@ -51,6 +52,7 @@ struct dials {
 	struct node *node;
 	LIST_HEAD(, dial) list;
 	LIST_HEAD(, dial) leaving; /* over, but for their descriptor */
+	LIST_HEAD(, dial_owner) owners;
 	size_t n;
 	unsigned volleys; /* with many sockets each, under way or about to be */
 	uint32_t next_request;
@@ -88,6 +90,7 @@ struct dials {
  * @done, @arg: the program's question; NULL while it has none
  * @fd: a duplicate of the program's socket; @cookie: its SO_COOKIE
  * @haste: what sock_hasten() has changed of it
+ * @owner: the process that asked last; NULL: unknown
  * @attempts: "strategy:reason:ms", with commas between, for the event
  * @question, @learned: how the world sees a port, and what comes then
  * @has_slot: it is one of DIAL_VOLLEYS_MAX
@@ -116,6 +119,7 @@ struct dial {
 	int fd;
 	struct sock_haste haste;
 	uint64_t cookie;
+	struct dial_owner *owner;
 	char attempts[DIAL_ATTEMPTS_TEXT];
 	/* of ways that make their own sockets */
 	struct ports_question *question;
@@ -237,5 +241,10 @@ void dial_target_learn(struct dial *d, const struct addr *external);
 bool dial_target_known(const struct dial *d, struct addr *ret);
 /** dial_targets_forget() - the member's NAT is another one, perhaps. */
 void dial_targets_forget(struct dials *dials, uint32_t member);
+
+/* ---- dial_owner ---- */
+
+/** dial_disown() - @d is over. */
+void dial_disown(struct dial *d);
 
 #endif

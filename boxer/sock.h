@@ -95,6 +95,8 @@ int sock_listen_local(const char *name);
 int sock_connect_local(const char *name);
 /** sock_peer_is_us() - has the process at the other end our uid? */
 bool sock_peer_is_us(int fd);
+/** sock_peer_pid() - the process that has connected; 0: it can't be seen from here. */
+pid_t sock_peer_pid(int fd);
 /** sock_send_fds() - one message with descriptors. Return: 0, or -errno. */
 int sock_send_fds(int fd, const void *data, size_t len, const int *fds, size_t n_fds);
 

@@ -428,6 +428,50 @@ CLUSTER_TEST(dial, is_forgotten_when_its_program_ends)
 	duo_stop(&d);
 }
 
+static void hear_that_it_has_left(struct mate *m, uint32_t request)
+{
+	struct frame_done done;
+	struct speaker_frame f;
+
+	do
+		USERNS_CHECK(speaker_receive(&m->link, &f) == 0, "nothing more is heard");
+	while (f.type != FRAME_DONE);
+	USERNS_CHECK(frame_decode_done(f.body, f.len, &done) == 0 && done.request == request &&
+			     done.reason == REASON_LEFT,
+		     "%s", reason_name((enum reason)done.reason));
+}
+
+/* The kernel knows its socket by our copy, too, and would go on for it. */
+CLUSTER_TEST(dial, ends_with_a_program_that_dies_while_it_connects)
+{
+	static const char *const laters[] = {NULL, "later"};
+	struct duo d;
+	struct addr at;
+	int listener, full;
+
+	duo_start_by(&d, "simultaneous");
+	/* A port that answers no SYN: its queue is full. */
+	listener = duo_own_port(&at, true);
+	USERNS_CHECK(listen(listener, 0) == 0, "%m");
+	full = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	USERNS_CHECK(sock_connect(full, &at, AF_INET) == 0, "%m");
+	for (size_t i = 0; i < ARRAY_SIZE(laters); i++) {
+		struct frame_punch q;
+		struct child n;
+
+		start_client_to(&n, 80, laters[i]);
+		q = mate_hear_question(&d.mate);
+		mate_answer(&d.mate, q.request, REASON_NONE, &at);
+		mate_check_alive(&d.mate);
+		child_signal(&n, SIGKILL);
+		hear_that_it_has_left(&d.mate, q.request);
+		node_check_end(&n, -SIGKILL, "");
+	}
+	(void)close(full);
+	(void)close(listener);
+	duo_stop(&d);
+}
+
 /* A program that is about to connect to the @id-th member. Return: its talk with the node. */
 static int begin_connect(uint32_t id, int socket)
 {
