@@ -5,7 +5,7 @@
  * The seed answers a JOIN with the flag "visit" with the visitor's own record,
  * which has the mapping in it. Then a probe asks it to dial in; the record comes
  * again when that tells something. A visit is over when all is known, when the
- * probe is over, or when the seed goes, with what is known by then.
+ * probe is over, when the seed goes, or when its time is up, with what is known by then.
  */
 #include "boxer/visit.h"
 
@@ -23,6 +23,7 @@ struct visit {
 	struct ev_loop *loop;
 	struct uplink *uplink;
 	struct probe *probe;
+	struct ev_timer deadline;
 	uint8_t token[FRAME_TOKEN_LEN];
 	struct visit_result result;
 	bool measured;
@@ -34,12 +35,23 @@ static void end(const struct visit *v)
 	ev_break(v->loop, EVBREAK_ALL);
 }
 
+static void on_deadline(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct visit *v = w->data;
+
+	(void)loop;
+	(void)revents;
+	v->reason = REASON_TIMEOUT;
+	end(v);
+}
+
 static void on_joined(void *arg, const struct frame_joined *joined, const struct addr *local)
 {
 	struct visit *v = arg;
 
 	v->result.inside = *local;
 	v->result.outside = joined->observed;
+	ev_timer_start(v->loop, &v->deadline);
 }
 
 static void on_ask(void *arg, uint16_t external_port)
@@ -129,11 +141,14 @@ static void run(struct visit *v)
 
 	(void)memcpy(config.seed, v->config->seed, sizeof(config.seed));
 	(void)memcpy(config.token, v->token, sizeof(config.token));
+	ev_timer_init(&v->deadline, on_deadline, 1e-9 * (double)VISIT_NS, 0.);
+	v->deadline.data = v;
 	v->uplink = uplink_new(&config);
 	if (v->uplink)
 		ev_run(v->loop, 0);
 	else
 		v->reason = REASON_LOCAL;
+	ev_timer_stop(v->loop, &v->deadline);
 	probe_free(v->probe);
 	uplink_free(v->uplink);
 }

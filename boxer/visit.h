@@ -10,10 +10,12 @@
 #include "boxer/frame.h"
 #include "boxer/reason.h"
 
+#define VISIT_NS (8 * 1000000000ULL) /* then what has been measured has to do */
+
 /**
  * struct visit_config - of a visit
  * @seed: @n_seed endpoints of the seed, as struct uplink_config has them
- * @timeout_ns: for being admitted; the measuring takes two seconds at most
+ * @timeout_ns: for being admitted; the measuring takes two seconds, VISIT_NS at most
  */
 struct visit_config {
 	struct addr seed[FRAME_OBSERVERS];

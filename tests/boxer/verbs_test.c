@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs that speak to a node: members, status, barrier, punch, doctor. */
 #include "base/cleanup.h"
+#include "boxer/probe.h"
 #include "tests/boxer/node.h"
+#include "tests/boxer/pretender.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -274,6 +278,43 @@ CLUSTER_TEST(verbs, doctor_explains_the_nat)
 	start(&n, "doctor", "--seed", p.c.text, "--key-file", CLUSTER_BAD_KEY, NULL);
 	(void)heard(&n, 125, "(wrong-key)");
 	pair_stop(&p);
+}
+
+/* Its observer is silent: what is known by then is told, and nothing is asked five times. */
+CLUSTER_TEST(verbs, doctor_tells_what_has_been_measured_when_its_time_is_up)
+{
+	const struct addr seen = addr_v4(INADDR_LOOPBACK + 8, 4000);
+	const struct frame_member self = {
+		.version = 1,
+		.id = FRAME_ID_JOINING,
+		.name = "doctor",
+		.external = seen,
+		.profile = {.mapping = PROFILE_MAPPING_EIM, .ports = PROFILE_PORTS_KEPT},
+	};
+	unsigned asked = 0;
+	struct frame_join join;
+	struct cluster c;
+	struct speaker s;
+	struct child n;
+	int fd = pretender_listen(&c), one;
+
+	start(&n, "doctor", "--seed", c.text, "--key-file", CLUSTER_KEY, NULL);
+	pretender_greet(fd, &s, &join);
+	USERNS_CHECK(join.flags & FRAME_FLAG_VISIT, "flags %u", join.flags);
+	pretender_admit(&s, self.id, &seen);
+	pretender_announce(&s, &self);
+	/* The session lives. */
+	for (struct pollfd p = {.fd = n.out, .events = POLLIN}; poll(&p, 1, 1000) == 0;)
+		USERNS_CHECK(speaker_send(&s, FRAME_PING, NULL, 0) == 0, "PING");
+	USERNS_CHECK(strstr(heard(&n, 0, ""), "Connections can be made."), "%s", output);
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	while ((one = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		(void)close(one);
+		asked++;
+	}
+	USERNS_CHECK(asked > 0 && asked < PROBE_TIMES_MAX, "asked %u times", asked);
+	speaker_close(&s);
+	(void)close(fd);
 }
 
 CLUSTER_TEST(verbs, wait_at_barriers)
