@@ -248,31 +248,38 @@ static void on_probe_ask(void *arg, uint16_t external_port)
 		(void)uplink_send(node->uplink, FRAME_PROBE, body, (size_t)len);
 }
 
-static void on_probe_over(void *arg)
-{
-	struct node *node = arg;
-
-	probe_free(node->probe);
-	node->probe = NULL;
-}
+static void on_probe_over(void *arg);
 
 /* The seed knows the mapping by now; whom the NAT lets in takes an experiment. */
-static void start_probe(struct node *node)
+static void start_probe(struct node *node, uint64_t delay_ns)
 {
 	const struct probe_config config = {
 		.loop = node->loop,
 		.inside = node->inside,
 		.observer = node->options->seed[0],
 		.key = node->options->key,
-		.delay_ns = probe_delay_ns(node->members.n),
+		.delay_ns = delay_ns + probe_delay_ns(node->members.n),
 		.ask = on_probe_ask,
 		.over = on_probe_over,
 		.arg = node,
 	};
 
 	probe_free(node->probe);
+	node->probed++;
 	/* What can't be found out stays unknown, which is a value. */
 	node->probe = probe_start(&config);
+}
+
+static void on_probe_over(void *arg)
+{
+	struct node *node = arg;
+
+	probe_free(node->probe);
+	node->probe = NULL;
+	/* The seed had no time for it, or one of the frames came too late. */
+	if (!profile_is_public(&node->profile) &&
+	    node->profile.filtering == PROFILE_FILTERING_UNKNOWN && node->probed < PROBE_ASKED_MAX)
+		start_probe(node, PROBE_AGAIN_NS);
 }
 
 static void on_own_record(struct node *node, const struct frame_member *self)
@@ -289,8 +296,10 @@ static void on_own_record(struct node *node, const struct frame_member *self)
 	     EV_TEXT("ports", profile_ports_names[self->profile.ports]),
 	     EV_TEXT("filtering", profile_filtering_names[self->profile.filtering]),
 	     EV_TEXT("refusal", profile_refusal_names[self->profile.refusal]));
-	if (node->probe_due && !addr_equal(&node->inside, &node->external))
-		start_probe(node);
+	if (node->probe_due && !addr_equal(&node->inside, &node->external)) {
+		node->probed = 0;
+		start_probe(node, 0);
+	}
 	node->probe_due = false;
 }
 

@@ -105,6 +105,7 @@ struct node {
 	uint8_t token[FRAME_TOKEN_LEN];
 	bool joined, open; /* admitted; the start gate has opened */
 	bool probe_due;	   /* once the own record has come */
+	unsigned probed;   /* so often since then */
 	enum local_seed seed_state;
 	uint64_t started_at, silence_ns;
 	int exit_status;

@@ -18,6 +18,8 @@
 #define PROBE_NS	(1500 * 1000000ULL) /* longer than the seed tries */
 #define PROBE_RETRY_NS	(1 * 1000000000ULL) /* when our port could not be observed, */
 #define PROBE_TIMES_MAX 5		    /* so often in all */
+#define PROBE_AGAIN_NS	(5 * 1000000000ULL) /* when nothing was found out: the seed has others */
+#define PROBE_ASKED_MAX 3		    /* so often in all */
 
 /* With so many members or fewer a probe begins at once: the seed runs them all. */
 #define PROBE_CROWD	64

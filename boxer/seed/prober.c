@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "boxer/seed/prober.h"
 
+#include "base/clock.h"
 #include "boxer/sock.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct probe {
 	struct prober *prober;
 	void *who;
 	struct addr target;
+	uint64_t asked_at;
 	struct dial dials[DIALS];
 	struct ev_timer timer;
 };
@@ -173,6 +175,10 @@ static void start_waiting(struct prober *p)
 	struct probe *probe;
 
 	while (p->n_running < PROBER_MAX && (probe = TAILQ_FIRST(&p->waiting))) {
+		if (clock_now() - probe->asked_at > PROBER_WAIT_NS) {
+			probe_free(probe, &p->waiting);
+			continue;
+		}
 		TAILQ_REMOVE(&p->waiting, probe, link);
 		start(probe);
 	}
@@ -201,6 +207,7 @@ int prober_ask(struct prober *p, void *who, const struct addr *target, const str
 	probe->prober = p;
 	probe->who = who;
 	probe->target = *target;
+	probe->asked_at = clock_now();
 	probe->dials[OTHER_PORT].source = *first;
 	if (second)
 		probe->dials[OTHER_HOST].source = *second;

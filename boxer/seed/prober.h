@@ -15,6 +15,7 @@
 
 #define PROBER_NS	(1200 * 1000000ULL) /* a SYN that is lost is sent again after one second */
 #define PROBER_MAX	128		    /* under way; the others wait */
+#define PROBER_WAIT_NS	(200 * 1000000ULL)  /* as long; then the asker's port may close too soon */
 #define PROBER_PAUSE_NS (5 * 1000000000ULL) /* between two of one member */
 
 struct prober;
@@ -54,6 +55,9 @@ void prober_free(struct prober *p);
  * @who: somebody's name for it; prober_forget() must be called before it becomes invalid
  * @first: an address of ours that the target's owner has written to
  * @second: another one of ours, or NULL
+ *
+ * Who has waited for longer than PROBER_WAIT_NS is not called back at all: what
+ * would be found then says nothing of the NAT.
  *
  * Return: 0; -EALREADY when one of @who is not done, or -ENOMEM.
  */

@@ -268,3 +268,36 @@ CLUSTER_TEST(join, asks_an_observer_again_that_did_not_answer)
 	(void)close(observer);
 	(void)close(fd);
 }
+
+/* Then it has dropped the question, for too many have asked. */
+CLUSTER_TEST(join, asks_again_to_be_probed_when_nothing_comes_of_it)
+{
+	const struct addr seen = addr_v4(INADDR_LOOPBACK + 8, 4000);
+	struct frame_member self = {
+		.version = 1,
+		.id = 5,
+		.name = "a",
+		.external = seen,
+		.profile = {.mapping = PROFILE_MAPPING_EIM, .ports = PROFILE_PORTS_KEPT},
+	};
+	struct cluster c;
+	struct speaker s;
+	struct child n;
+	int fd = pretender_listen(&c), observed[2];
+
+	node_start(&n, &c, "node", "a", NULL);
+	greet_node(fd, &s);
+	pretender_admit(&s, self.id, &seen);
+	pretender_announce(&s, &self);
+	for (int i = 0; i < 2; i++) {
+		struct speaker_frame f;
+
+		observed[i] = pretender_observe(fd, &seen);
+		USERNS_CHECK(speaker_receive_type(&s, FRAME_PROBE, &f) == 0, "no PROBE %d", i);
+	}
+	node_stop(&n);
+	for (int i = 0; i < 2; i++)
+		(void)close(observed[i]);
+	speaker_close(&s);
+	(void)close(fd);
+}

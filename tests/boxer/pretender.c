@@ -55,6 +55,28 @@ void pretender_greet(int listener, struct speaker *s, struct frame_join *ret_joi
 		     "no JOIN");
 }
 
+int pretender_observe(int listener, const struct addr *seen)
+{
+	uint8_t question[FRAME_HEADER_LEN + 2 * FRAME_TOKEN_LEN + FRAME_CODE_LEN];
+	uint8_t said[FRAME_TOKEN_LEN + 32], frame[FRAME_HEADER_LEN + 64];
+	struct frame_writer w = {.at = said, .end = said + sizeof(said)};
+	struct frame_observed m = {.seen = *seen};
+	int fd = pretender_accept(listener), len;
+
+	USERNS_CHECK(recv(fd, question, sizeof(question), MSG_WAITALL) == sizeof(question) &&
+			     question[3] == FRAME_OBSERVE,
+		     "no OBSERVE");
+	/* The nonce lies behind the token. */
+	frame_put_bytes(&w, question + FRAME_HEADER_LEN + FRAME_TOKEN_LEN, FRAME_TOKEN_LEN);
+	frame_put_addr(&w, &m.seen);
+	auth_code(cluster_key, AUTH_LABEL_OBSERVED, said, (size_t)(w.at - said), m.code);
+	len = frame_encode_observed(&m, frame + FRAME_HEADER_LEN, sizeof(frame) - FRAME_HEADER_LEN);
+	frame_put_header(frame, FRAME_OBSERVED, (uint32_t)len);
+	len += FRAME_HEADER_LEN;
+	USERNS_CHECK(send(fd, frame, (size_t)len, MSG_NOSIGNAL) == len, "%m");
+	return fd;
+}
+
 static void tell(struct speaker *s, uint8_t type, const uint8_t *body, int len)
 {
 	USERNS_CHECK(len > 0 && speaker_send(s, type, body, (size_t)len) == 0, "type %u", type);

@@ -17,6 +17,8 @@ int pretender_replace(const struct cluster *c);
 int pretender_accept(int listener);
 /** pretender_greet() - take one, prove to be the seed, and hear a JOIN. */
 void pretender_greet(int listener, struct speaker *s, struct frame_join *ret_join);
+/** pretender_observe() - take one, hear OBSERVE, and answer that it comes from @seen. Return: it. */
+int pretender_observe(int listener, const struct addr *seen);
 /** pretender_admit() - send JOINED. */
 void pretender_admit(struct speaker *s, uint32_t id, const struct addr *observed);
 /** pretender_announce() - send MEMBER. */

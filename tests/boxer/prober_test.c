@@ -187,6 +187,43 @@ CLUSTER_TEST(prober, dials_one_member_only_now_and_then)
 	cluster_stop(&c);
 }
 
+static void count_found(void *arg, void *who, const struct probe_finding *finding)
+{
+	unsigned *found = arg;
+
+	(void)finding;
+	found[who == &found[1]]++;
+}
+
+/* Its port is closed by then, perhaps, and that would be taken for the NAT's doing. */
+CLUSTER_TEST(prober, does_not_answer_a_question_that_is_old)
+{
+	struct ev_loop *loop = ev_loop_new(0);
+	unsigned found[2] = {0}; /* of the crowd, of the one who is late */
+	struct prober *p = prober_new(loop, count_found, found);
+	const struct addr here = addr_v4(INADDR_LOOPBACK, 0);
+	struct addr silent = addr_v4(MEMBER_HOST, 0), open = silent;
+	static char crowd[PROBER_MAX];
+	int fds[2];
+
+	cluster_prepare();
+	silent.port = put_up(FULL, &fds[0]);
+	open.port = put_up(OPEN, &fds[1]);
+	for (size_t i = 0; i < PROBER_MAX; i++)
+		USERNS_CHECK(prober_ask(p, &crowd[i], &silent, &here, NULL) == 0, "%zu", i);
+	USERNS_CHECK(prober_ask(p, &found[1], &open, &here, NULL) == 0, "late");
+	while (found[0] < PROBER_MAX)
+		ev_run(loop, EVRUN_ONCE);
+	USERNS_CHECK(ev_run(loop, EVRUN_NOWAIT) == 0 && found[1] == 0, "it was dialled");
+	USERNS_CHECK(poll(&(struct pollfd){.fd = fds[1], .events = POLLIN}, 1, 0) == 0, "to");
+	/* Who asks again is dialled. */
+	USERNS_CHECK(prober_ask(p, &found[1], &open, &here, NULL) == 0, "again");
+	while (found[1] == 0)
+		ev_run(loop, EVRUN_ONCE);
+	prober_free(p);
+	ev_loop_destroy(loop);
+}
+
 CLUSTER_TEST(prober, forgets_members_that_leave_meanwhile)
 {
 	cleanup_close int fd = -1;

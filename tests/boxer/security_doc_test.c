@@ -18,7 +18,7 @@ static void read_file(const char *path, char ret_text[static TEXT_MAX])
 	ret_text[n] = '\0';
 }
 
-/* What a header writes for "5 s", "256 KiB", "64". */
+/* What a header writes for "5 s", "200 ms", "256 KiB", "64". */
 static void in_c(const char *value, char ret[static CELL_MAX])
 {
 	unsigned long n;
@@ -28,6 +28,8 @@ static void in_c(const char *value, char ret[static CELL_MAX])
 		(void)snprintf(ret, CELL_MAX, "%s", "");
 	else if (strcmp(unit, "s") == 0)
 		(void)snprintf(ret, CELL_MAX, "(%lu * 1000000000ULL)", n);
+	else if (strcmp(unit, "ms") == 0)
+		(void)snprintf(ret, CELL_MAX, "(%lu * 1000000ULL)", n);
 	else if (strcmp(unit, "KiB") == 0)
 		(void)snprintf(ret, CELL_MAX, "(%luUL * 1024)", n);
 	else if (strcmp(unit, "MiB") == 0)
