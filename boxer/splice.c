@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "boxer/splice.h"
 
+#include "base/clock.h"
 #include "boxer/sock.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IDLE_S 20 /* then keepalives find out whether the peer still exists */
+#define IDLE_S	20	       /* then keepalives find out whether the peer still exists */
+#define LOOK_NS (1 * NS_PER_S) /* at an end that the loop can't watch */
 
 /* One direction: from its own socket to the other end's. */
 struct end {
@@ -29,6 +31,7 @@ struct splice {
 	size_t size;
 	splice_ended *ended;
 	void *arg;
+	struct ev_timer timer; /* runs while an end is not watched */
 	struct end ends[2];
 };
 
@@ -44,6 +47,8 @@ static void watch(struct end *e)
 	ev_io_set(&e->io, e->io.fd, events);
 	if (events)
 		ev_io_start(loop, &e->io);
+	else if (!ev_is_active(&e->splice->timer))
+		ev_timer_again(loop, &e->splice->timer);
 }
 
 /* Return: 0, or -errno: the connection is broken. */
@@ -92,6 +97,7 @@ static int drain(struct end *e)
 
 static void end_both(struct splice *s, bool broken)
 {
+	ev_timer_stop(s->loop, &s->timer);
 	for (int i = 0; i < 2; i++) {
 		ev_io_stop(s->loop, &s->ends[i].io);
 		if (broken)
@@ -119,6 +125,38 @@ static void on_io(struct ev_loop *loop, struct ev_io *w, int revents)
 	}
 	watch(e);
 	watch(e->other);
+}
+
+/* Both its directions have ended, but what it has said last is still under way. */
+static bool is_over(const struct end *e)
+{
+	return e->read_all && e->other->done;
+}
+
+/*
+ * An end that has been read and has nothing to be written to it is readable all the
+ * time, and so is one whose buffer is full. It may break all the same, and the other
+ * one waits for it.
+ */
+static void on_look(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct splice *s = w->data;
+	bool all_watched = true;
+
+	(void)revents;
+	for (int i = 0; i < 2; i++) {
+		struct end *e = &s->ends[i];
+
+		if (ev_is_active(&e->io) || is_over(e))
+			continue;
+		if (sock_state(e->io.fd) == TCP_CLOSE) {
+			end_both(s, true);
+			return;
+		}
+		all_watched = false;
+	}
+	if (all_watched)
+		ev_timer_stop(loop, w);
 }
 
 static void set_up(struct splice *s, int i, int fd)
@@ -150,6 +188,9 @@ struct splice *splice_new(struct ev_loop *loop, int first, int second, size_t si
 	s->size = size;
 	s->ended = ended;
 	s->arg = arg;
+	ev_init(&s->timer, on_look);
+	s->timer.repeat = 1e-9 * (double)LOOK_NS;
+	s->timer.data = s;
 	s->ends[0].buffer = buffers;
 	s->ends[1].buffer = buffers + size;
 	set_up(s, 0, first);
@@ -163,6 +204,7 @@ void splice_free(struct splice *s)
 {
 	if (!s)
 		return;
+	ev_timer_stop(s->loop, &s->timer);
 	for (int i = 0; i < 2; i++) {
 		ev_io_stop(s->loop, &s->ends[i].io);
 		(void)close(s->ends[i].io.fd);

@@ -188,6 +188,52 @@ CLUSTER_TEST(relay, passes_on_a_reset)
 	cluster_stop(&x.c);
 }
 
+/* The writer of a half-open connection hears of it by a hang-up. */
+static void hear_that_it_is_broken(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = 0};
+
+	USERNS_CHECK(poll(&p, 1, CHILD_PATIENCE_MS) == 1 && p.revents & POLLHUP, "nothing");
+}
+
+/* It has said all that it had to say, and its answer will never be read. */
+CLUSTER_TEST(relay, passes_on_a_reset_of_an_end_that_was_read)
+{
+	static const uint8_t again[FRAME_TOKEN_LEN] = {3};
+	struct both x;
+	int fds[2];
+
+	start(&x, "--relay");
+	for (int i = 0; i < 2; i++) {
+		pair(&x, i ? again : token, fds);
+		say(fds[i], "a question");
+		USERNS_CHECK(shutdown(fds[i], SHUT_WR) == 0, "%m");
+		hear(fds[1 - i], "a question");
+		asker_hear_end(fds[1 - i]);
+		sock_reset(fds[i]);
+		/* What it has read is over, but not what it may write. */
+		hear_that_it_is_broken(fds[1 - i]);
+		child_await(&x.c.seed, "relayed");
+		(void)close(fds[1 - i]);
+	}
+	cluster_stop(&x.c);
+}
+
+/* Its bytes wait for who does not read: the loop has nothing to ask of it. */
+CLUSTER_TEST(relay, passes_on_a_reset_of_an_end_that_has_to_wait)
+{
+	struct both x;
+	int fds[2];
+
+	start(&x, "--relay");
+	pair(&x, token, fds);
+	(void)write_all_it_takes(fds[0]);
+	sock_reset(fds[0]);
+	child_await(&x.c.seed, "relayed");
+	(void)close(fds[1]);
+	cluster_stop(&x.c);
+}
+
 static void check_answer(const struct both *x, uint32_t from, uint32_t to, enum reason expected)
 {
 	uint8_t other[FRAME_TOKEN_LEN] = {(uint8_t)from, (uint8_t)to};
