@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -59,7 +60,8 @@ struct entry {
 	bool known;
 	struct addr external;
 	struct observation *observation;
-	struct ev_timer timer; /* to ask again */
+	uint64_t pause;	       /* before it is asked for again */
+	struct ev_timer timer; /* then */
 	struct questions questions;
 };
 
@@ -174,6 +176,7 @@ static struct entry *entry_new(struct ports *set, uint16_t local_port, enum entr
 	e->set = set;
 	e->use = use;
 	e->local_port = local_port;
+	e->pause = PORTS_RELEARN_NS;
 	LIST_INIT(&e->questions);
 	ev_timer_init(&e->timer, on_ask_again, 0., 0.);
 	e->timer.data = e;
@@ -208,6 +211,7 @@ static void on_seen(void *arg, const struct addr *seen)
 	external.port = (uint16_t)(seen->port + e->step);
 	e->known = true;
 	e->external = external;
+	e->pause = PORTS_RELEARN_NS;
 	move(&e->questions, &questions);
 	if (e->use == ENTRY_ONCE)
 		entry_free(e);
@@ -221,6 +225,25 @@ static bool is_needed(const struct entry *e, enum reason reason)
 	       (e->known || reason == REASON_TIMEOUT);
 }
 
+/* The seed may have gone, for all that have ports to ask for. */
+static void ask_later(struct entry *e)
+{
+	uint64_t pause = e->pause / 2 + randombytes_uniform((uint32_t)(e->pause / 2));
+
+	ev_timer_set(&e->timer, 1e-9 * (double)pause, 0.);
+	ev_timer_start(e->set->node->loop, &e->timer);
+	if (e->pause < PORTS_RELEARN_MAX_NS)
+		e->pause *= 2;
+}
+
+/* Somebody waits for it. */
+static void ask_now(struct entry *e)
+{
+	ev_timer_stop(e->set->node->loop, &e->timer);
+	ev_timer_set(&e->timer, 0., 0.);
+	ev_timer_start(e->set->node->loop, &e->timer);
+}
+
 static void on_ended(void *arg, enum reason reason)
 {
 	struct entry *e = arg;
@@ -231,8 +254,7 @@ static void on_ended(void *arg, enum reason reason)
 	observation_free(e->observation);
 	e->observation = NULL;
 	if (is_needed(e, reason)) {
-		ev_timer_set(&e->timer, 1e-9 * (double)PORTS_RELEARN_NS, 0.);
-		ev_timer_start(set->node->loop, &e->timer);
+		ask_later(e);
 		return;
 	}
 	if (e->use == ENTRY_POOL && !ev_is_active(&set->filler)) {
@@ -341,6 +363,8 @@ struct ports_question *ports_ask(struct ports *set, uint16_t local_port, ports_a
 	if (e) {
 		TAILQ_REMOVE(&set->entries, e, link);
 		TAILQ_INSERT_TAIL(&set->entries, e, link);
+		if (!e->known && !e->observation)
+			ask_now(e);
 	}
 	return question_new(e, answer, arg);
 }

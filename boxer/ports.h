@@ -16,10 +16,11 @@
 
 #include <stdint.h>
 
-#define PORTS_MAX	 96 /* learned; the one that was not asked for the longest time gives way */
-#define PORTS_POOL	 4  /* outgoing ports learned ahead */
-#define PORTS_LEARN_NS	 (4 * 1000000000ULL) /* a SYN that is lost comes again after 1 and 3 s */
-#define PORTS_RELEARN_NS (500 * 1000000ULL)  /* after an observation broke */
+#define PORTS_MAX	     96 /* learned; the one that was not asked for the longest time gives way */
+#define PORTS_POOL	     4			 /* outgoing ports learned ahead */
+#define PORTS_LEARN_NS	     (4 * 1000000000ULL) /* a SYN that is lost comes again after 1 and 3 s */
+#define PORTS_RELEARN_NS     (500 * 1000000ULL) /* after an observation broke; doubles, with jitter, */
+#define PORTS_RELEARN_MAX_NS (4 * 1000000000ULL) /* up to this, until one succeeds */
 
 struct node;
 struct ports;

@@ -274,6 +274,28 @@ STAGE_TEST(ports, are_asked_for_again_when_the_mapping_may_be_gone)
 	stop_observer();
 }
 
+/* Whoever answered has gone, and everybody asks. */
+STAGE_TEST(ports, are_asked_for_ever_more_rarely_while_nobody_answers)
+{
+	struct asked a = {0};
+	uint64_t last = 0, gap = 0;
+
+	start_observer(&changing);
+	ask(&a, 20001);
+	check_answer(&a, REASON_NONE, 21001);
+	fake.mute = true;
+	for (int i = 0; i < 5; i++) {
+		break_all();
+		last = clock_now();
+		STAGE_UNTIL(fake.n == 1);
+		gap = clock_now() - last;
+	}
+	USERNS_CHECK(gap >= PORTS_RELEARN_MAX_NS / 2, "after %llu ms",
+		     (unsigned long long)(gap / NS_PER_MS));
+	ports_release(stage.node.ports, 20001);
+	stop_observer();
+}
+
 /* What is known when the NAT is another one is void, for those who are about to hear it too. */
 STAGE_TEST(ports, of_another_NAT_are_forgotten)
 {
