@@ -93,6 +93,7 @@ uint64_t dial_round_trip_ns(const struct dial *d)
 void dial_next_request(struct dial *d)
 {
 	d->request = ++d->set->next_request;
+	d->answered = false;
 	randombytes_buf(d->token, sizeof(d->token));
 }
 
@@ -535,10 +536,11 @@ void dial_answered(struct dials *set, uint32_t from, const struct frame_punched 
 	struct dial *d;
 
 	LIST_FOREACH(d, &set->list, link)
-		if (d->request == punched->request && d->member == from && d->asked)
+		if (d->request == punched->request && d->member == from && d->asked && !d->answered)
 			break;
 	if (!d)
 		return;
+	d->answered = true;
 	reason = reason_of(d, punched);
 	d->busy = reason == REASON_BUSY;
 	if (d->busy)

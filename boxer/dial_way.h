@@ -86,6 +86,7 @@ struct dials {
  * @port: a port of ours that this way uses, for sockets of its own; 0: none
  * @started_at, @ends_at: the dial; @way_at: this way; @told_at: being told
  * @asked: PUNCH was sent and the peer has to be told of the end
+ * @answered: the peer has; it does so once
  * @busy: so the peer has answered last
  * @done, @arg: the program's question; NULL while it has none
  * @fd: a duplicate of the program's socket; @cookie: its SO_COOKIE
@@ -113,7 +114,7 @@ struct dial {
 	struct addr target, told, source;
 	uint16_t local, port;
 	uint64_t started_at, way_at, told_at, ends_at;
-	bool asked, busy;
+	bool asked, answered, busy;
 	dial_done *done;
 	void *arg;
 	int fd;

@@ -202,6 +202,17 @@ STAGE_TEST(dialling, fails_with_the_member)
 
 /* ---- the program's socket fails ---- */
 
+/* Its SYN to @at leaves beside the question. */
+static void begin_early(struct program *p, const struct addr *at)
+{
+	const struct addr to = member_port(1), any = addr_v4(INADDR_ANY, 0);
+
+	USERNS_CHECK(sock_bind_shared(p->fd, &any) == 0, "%m");
+	dial_follow(stage.node.dials, &to, dup(p->fd), p->cookie);
+	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
+	program_connect(p, at);
+}
+
 /* A blocking one: shut down, so that connect() comes back; then the next way. */
 STAGE_TEST(dialling, a_program_that_waits_is_woken_for_the_next_way)
 {
@@ -209,11 +220,7 @@ STAGE_TEST(dialling, a_program_that_waits_is_woken_for_the_next_way)
 	int silent[2];
 	struct addr at = peer_silent_port(silent);
 
-	stage_profiles(&nat_plain, &nat_refusing);
-	program_ask(&p);
-	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
-	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &at);
-	program_connect(&p, &at);
+	begin_early(&p, &at);
 	USERNS_CHECK(sock_state(p.fd) == TCP_SYN_SENT, "%d", sock_state(p.fd));
 	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_UNREACHABLE, NULL);
 	STAGE_UNTIL(sock_state(p.fd) == TCP_CLOSE);
@@ -265,12 +272,8 @@ STAGE_TEST(dialling, a_program_that_does_not_wait_finds_the_reason)
 	int silent[2];
 	struct addr at = peer_silent_port(silent);
 
-	stage_profiles(&nat_plain, &nat_refusing);
 	(void)fcntl(p.fd, F_SETFL, O_NONBLOCK);
-	program_ask(&p);
-	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
-	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &at);
-	program_connect(&p, &at);
+	begin_early(&p, &at);
 	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_REFUSED, NULL);
 	STAGE_UNTIL(sock_state(p.fd) == TCP_CLOSE);
 	dials_check_over();
@@ -315,11 +318,7 @@ STAGE_TEST(dialling, a_program_that_waited_and_went_on_finds_the_reason_at_once)
 	int silent[2];
 	struct addr at = peer_silent_port(silent);
 
-	stage_profiles(&nat_plain, &nat_refusing);
-	program_ask(&p);
-	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
-	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &at);
-	program_connect(&p, &at);
+	begin_early(&p, &at);
 	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_REFUSED, NULL);
 	STAGE_UNTIL(sock_state(p.fd) == TCP_CLOSE);
 	USERNS_CHECK(dial_result(stage.node.dials, p.cookie) == ECONNREFUSED, "reason");
@@ -461,6 +460,27 @@ STAGE_TEST(dialling, an_early_dial_that_failed_goes_on_as_an_ordinary_one)
 	program_end(&p);
 }
 
+/* The peer has let it in, and whatever else it says is not heard. */
+STAGE_TEST(dialling, a_second_answer_is_none)
+{
+	struct program p = program_new(AF_INET);
+	int silent[2];
+	struct addr nowhere = peer_silent_port(silent);
+
+	stage_profiles(&nat_plain, &nat_refusing);
+	program_ask(&p);
+	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
+	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &nowhere);
+	program_connect(&p, &nowhere);
+	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_REFUSED, NULL);
+	for (int i = 0; i < 20; i++)
+		stage_run();
+	USERNS_CHECK(sock_state(p.fd) == TCP_SYN_SENT, "%d", sock_state(p.fd));
+	(void)close(silent[0]);
+	(void)close(silent[1]);
+	program_end(&p);
+}
+
 /* The peer's listener has taken the SYN: whatever is said now, there is a connection. */
 STAGE_TEST(dialling, a_connection_that_is_there_is_not_shut_down)
 {
@@ -468,11 +488,7 @@ STAGE_TEST(dialling, a_connection_that_is_there_is_not_shut_down)
 	struct addr at;
 	int listener = stage_listen(STAGE_PEER, &at), fd;
 
-	stage_profiles(&nat_plain, &nat_refusing);
-	program_ask(&p);
-	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
-	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &at);
-	program_connect(&p, &at);
+	begin_early(&p, &at);
 	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_TIMEOUT, NULL);
 	fd = stage_accept(listener, NULL);
 	dials_check_over();
