@@ -310,6 +310,17 @@ void child_await_descriptors(const struct child *c, size_t wanted)
 	}
 }
 
+void child_await_descriptors_below(const struct child *c, size_t limit)
+{
+	uint64_t deadline = patience();
+
+	while (child_descriptors(c) >= limit) {
+		USERNS_CHECK(clock_now() < deadline, "not fewer than %zu descriptors, but %zu",
+			     limit, child_descriptors(c));
+		(void)sched_yield();
+	}
+}
+
 const char *json_text(const json_t *event, const char *field)
 {
 	const char *text = json_string_value(json_object_get(event, field));

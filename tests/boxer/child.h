@@ -69,6 +69,8 @@ size_t child_memory_kb(const struct child *c);
 size_t child_descriptors(const struct child *c);
 /** child_await_descriptors() - wait until it has @wanted of them. */
 void child_await_descriptors(const struct child *c, size_t wanted);
+/** child_await_descriptors_below() - wait until it has fewer than @limit. */
+void child_await_descriptors_below(const struct child *c, size_t limit);
 
 /** json_text(), json_number() - a field of an event; the test fails without it. */
 const char *json_text(const json_t *event, const char *field);

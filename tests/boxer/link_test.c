@@ -166,7 +166,7 @@ CLUSTER_TEST(link, is_made_through_a_crowd_of_strangers_that_prove_nothing)
 	}
 	for (size_t i = 0; i < GIVE_WAY; i++)
 		USERNS_CHECK(speaker_hear_end(&crowd[i]) == 0, "stranger %zu is kept", i);
-	child_await_descriptors(&d.node, before + CALLERS_MAX);
+	child_await_descriptors_below(&d.node, before + CALLERS_MAX + 1);
 	mate_join(&d.mate, &d.c, "mate");
 	mate_link(&d.mate);
 	child_await(&d.node, "link");
