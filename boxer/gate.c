@@ -10,9 +10,16 @@
 #include <string.h>
 #include <strings.h>
 
+/** struct met - somebody who counts */
+struct met {
+	uint32_t id;
+	char name[FRAME_NAME_MAX + 1];
+	char role[FRAME_NAME_MAX + 1];
+};
+
 struct gate {
 	const struct gate_wants *wants;
-	uint32_t *met; /* sorted */
+	struct met *met; /* sorted by id; no two have one name */
 	size_t n_met, room;
 	bool names[GATE_NAMES_MAX];
 	size_t roles[GATE_ROLES_MAX];
@@ -89,7 +96,7 @@ void gate_free(struct gate *gate)
 
 static uint32_t id_at(const void *list, size_t at)
 {
-	return ((const uint32_t *)list)[at];
+	return ((const struct met *)list)[at].id;
 }
 
 static size_t position(const struct gate *gate, uint32_t id)
@@ -101,32 +108,77 @@ static bool has_met(const struct gate *gate, uint32_t id)
 {
 	size_t at = position(gate, id);
 
-	return at < gate->n_met && gate->met[at] == id;
+	return at < gate->n_met && gate->met[at].id == id;
+}
+
+static int make_room(struct gate *gate)
+{
+	size_t room = gate->room ? 2 * gate->room : 16;
+	struct met *bigger;
+
+	if (gate->n_met < gate->room)
+		return 0;
+	bigger = reallocarray(gate->met, room, sizeof(*bigger));
+	if (!bigger)
+		return -ENOMEM;
+	gate->met = bigger;
+	gate->room = room;
+	return 0;
+}
+
+static void count(struct gate *gate, const struct met *m, bool counts)
+{
+	const struct gate_wants *wants = gate->wants;
+
+	for (size_t i = 0; i < wants->n_names; i++)
+		if (strcasecmp(wants->names[i], m->name) == 0)
+			gate->names[i] = counts;
+	for (size_t i = 0; i < wants->n_roles; i++)
+		if (strcmp(wants->roles[i].role, m->role) == 0)
+			gate->roles[i] += counts ? 1 : (size_t)-1;
+}
+
+static void forget_at(struct gate *gate, size_t at)
+{
+	count(gate, &gate->met[at], false);
+	gate->n_met--;
+	(void)memmove(&gate->met[at], &gate->met[at + 1], (gate->n_met - at) * sizeof(*gate->met));
+}
+
+void gate_forget(struct gate *gate, uint32_t id)
+{
+	if (has_met(gate, id))
+		forget_at(gate, position(gate, id));
+}
+
+void gate_replace(struct gate *gate, const struct frame_member *member)
+{
+	for (size_t i = 0; i < gate->n_met; i++)
+		if (gate->met[i].id != member->id &&
+		    strcasecmp(gate->met[i].name, member->name) == 0) {
+			forget_at(gate, i);
+			return;
+		}
 }
 
 int gate_meet(struct gate *gate, const struct frame_member *member)
 {
-	const struct gate_wants *wants = gate->wants;
-	size_t at = position(gate, member->id);
+	struct met *m;
+	size_t at;
 
 	if (has_met(gate, member->id))
 		return 0;
-	if (gate->n_met == gate->room) {
-		size_t room = gate->room ? 2 * gate->room : 16;
-		uint32_t *bigger = reallocarray(gate->met, room, sizeof(*bigger));
-
-		if (!bigger)
-			return -ENOMEM;
-		gate->met = bigger;
-		gate->room = room;
-	}
-	(void)memmove(&gate->met[at + 1], &gate->met[at], (gate->n_met - at) * sizeof(*gate->met));
-	gate->met[at] = member->id;
+	gate_replace(gate, member);
+	if (make_room(gate) < 0)
+		return -ENOMEM;
+	at = position(gate, member->id);
+	m = &gate->met[at];
+	(void)memmove(m + 1, m, (gate->n_met - at) * sizeof(*m));
 	gate->n_met++;
-	for (size_t i = 0; i < wants->n_names; i++)
-		gate->names[i] |= strcasecmp(wants->names[i], member->name) == 0;
-	for (size_t i = 0; i < wants->n_roles; i++)
-		gate->roles[i] += strcmp(wants->roles[i].role, member->role) == 0;
+	m->id = member->id;
+	(void)memcpy(m->name, member->name, sizeof(m->name));
+	(void)memcpy(m->role, member->role, sizeof(m->role));
+	count(gate, m, true);
 	return 0;
 }
 

@@ -2,8 +2,10 @@
 /*
  * Interface for the start gate: whom a node waits for before its guest is started:
  * a number of members, members with certain names, a number of members in a role.
- * The gate counts whom the node has met, not who is there now: a fast member may
- * have done its work and left before a slow one sees it. Pure.
+ * The gate counts whom the node has met. Who has left in good order since counts on,
+ * for a fast member may have done its work before a slow one has met everybody. Who
+ * was lost counts no more, and nobody counts twice: whoever is started again under
+ * its name takes the place of its former self. Pure.
  */
 #ifndef BOXER_GATE_H
 #define BOXER_GATE_H
@@ -54,9 +56,15 @@ void gate_free(struct gate *gate);
 /**
  * gate_meet() - @member has been met, or is this node itself; again is legal
  *
+ * It replaces whom gate_replace() would.
+ *
  * Return: 0, or -ENOMEM.
  */
 int gate_meet(struct gate *gate, const struct frame_member *member);
+/** gate_forget() - @id was lost; one that has not been met is legal. */
+void gate_forget(struct gate *gate, uint32_t id);
+/** gate_replace() - @member has joined: another one that had its name before counts no more. */
+void gate_replace(struct gate *gate, const struct frame_member *member);
 /** gate_is_open() - nobody is missing. */
 bool gate_is_open(const struct gate *gate);
 /**

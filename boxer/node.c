@@ -4,8 +4,9 @@
  *
  *	joining		the uplink tries to reach the seed until the deadline
  *	gathering	admitted: the local API is there, links are being punched
- *			to all members. The start gate opens when enough members
- *			are there and each has a link; the deadline still runs
+ *			to all members. The start gate opens, once and for all, when
+ *			enough members have been met and none of them was lost; the
+ *			deadline still runs
  *	open		the guest runs (or, without one, we wait for a signal)
  *	ending		the guest has ended, or a signal came
  *
@@ -167,8 +168,11 @@ static void on_left(void *arg, const struct frame_member *m, enum reason reason)
 	answer_member_gone(node->answers, m->id);
 	history_forget(&node->history, m->id);
 	shown_note(node->shown);
+	/* A fast one may have done its work; one that was lost has not, or who knows. */
 	if (reason == REASON_LEFT)
 		meet(node, m);
+	else if (!node->open)
+		gate_forget(node->gate, m->id);
 	try_gate(node);
 }
 
@@ -328,6 +332,8 @@ static void on_member(void *arg, const struct frame_member *member)
 		EMIT(&node->options->events, "member", EV_NUMBER("id", member->id),
 		     EV_TEXT("name", member->name), EV_ADDR("overlay", &member->overlay),
 		     EV_ADDR("external", &member->external));
+	if (r == 1 && !node->open)
+		gate_replace(node->gate, member);
 	/* The seed sends our own record last: now the membership is whole. */
 	if (member->id == node->id)
 		on_own_record(node, member);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The start of a guest: whom it waits for, and when it does not start at all. */
+#include "base/cleanup.h"
 #include "tests/boxer/node.h"
 
 #include <criterion/criterion.h>
@@ -45,6 +46,109 @@ CLUSTER_TEST(start, waits_for_roles_its_own_included)
 	node_check_end(&n, 0, "");
 	node_stop(&other[0]);
 	node_stop(&other[1]);
+	cluster_stop(&c);
+}
+
+static const char *const for_x_and_y[][2] = {
+	{"--wait", "3"},
+	{"--wait-name", "x,y"},
+	{"--wait-role", "worker=2"},
+};
+
+static void await_member(struct child *n, const char *event, const char *name)
+{
+	json_t *e = NULL;
+
+	do {
+		json_decref(e);
+		e = child_event(n, event);
+	} while (strcmp(json_text(e, "name"), name) != 0);
+	json_decref(e);
+}
+
+/* Found in a lab: x was lost and started again, and counted for two. */
+CLUSTER_TEST(start, does_not_count_who_was_lost)
+{
+	struct child n, x, y;
+	struct cluster c;
+	json_t *ready;
+
+	cluster_start(&c, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(for_x_and_y); i++) {
+		node_start(&n, &c, "node", "a", for_x_and_y[i][0], for_x_and_y[i][1], NULL);
+		(void)node_id(&n);
+		for (int life = 0; life < 2; life++) {
+			node_start(&x, &c, "node", "x", "--role", "worker", NULL);
+			await_member(&n, "link", "x");
+			child_signal(&x, SIGKILL);
+			USERNS_CHECK(child_end(&x) == -SIGKILL, "end");
+			await_member(&n, "member-left", "x");
+		}
+		node_start(&y, &c, "node", "y", "--role", "worker", NULL);
+		await_member(&n, "link", "y");
+		node_start(&x, &c, "node", "x", "--role", "worker", NULL);
+		ready = child_event(&n, "ready");
+		USERNS_CHECK(json_number(ready, "members") == 3, "%s: %d members",
+			     for_x_and_y[i][0], (int)json_number(ready, "members"));
+		json_decref(ready);
+		node_stop(&x);
+		node_stop(&y);
+		node_stop(&n);
+	}
+	cluster_stop(&c);
+}
+
+/* A retry of one that has ended in good order counts once, too. */
+CLUSTER_TEST(start, counts_who_is_started_again_once)
+{
+	struct child n, x, y;
+	struct cluster c;
+	json_t *ready;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "node", "a", "--wait", "3", NULL);
+	(void)node_id(&n);
+	for (int life = 0; life < 3; life++) {
+		node_start(&x, &c, "node", "x", NULL);
+		await_member(&n, "link", "x");
+		node_stop(&x);
+		await_member(&n, "member-left", "x");
+	}
+	USERNS_CHECK(!child_has_said(&n, "ready"), "%s", n.text);
+	node_start(&y, &c, "node", "y", NULL);
+	ready = child_event(&n, "ready");
+	/* x has done its work. */
+	USERNS_CHECK(json_number(ready, "members") == 2, "%d", (int)json_number(ready, "members"));
+	json_decref(ready);
+	node_stop(&y);
+	node_stop(&n);
+	cluster_stop(&c);
+}
+
+/* It is there again, but has no link yet: what it was before does not count for it. */
+CLUSTER_TEST(start, waits_for_who_is_started_again)
+{
+	struct speaker mute;
+	struct child n, x, y;
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "node", "a", "--wait", "3", NULL);
+	(void)node_id(&n);
+	node_start(&x, &c, "node", "x", NULL);
+	await_member(&n, "link", "x");
+	node_stop(&x);
+	await_member(&n, "member-left", "x");
+	(void)cluster_joins(&c, &mute, "x");
+	await_member(&n, "member", "x");
+	node_start(&y, &c, "node", "y", NULL);
+	await_member(&n, "link", "y");
+	node_stop(&y);
+	await_member(&n, "member-left", "y");
+	USERNS_CHECK(!child_has_said(&n, "ready"), "%s", n.text);
+	cluster_leave(&mute);
+	child_await(&n, "ready");
+	node_stop(&n);
 	cluster_stop(&c);
 }
 
