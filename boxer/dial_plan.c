@@ -28,8 +28,16 @@ const struct dial_way *dial_way(const struct dial *d)
 	return ours->begin ? ours : &dial_ways_native[d->strategy->id];
 }
 
+static bool may_use(const struct dial *d, unsigned strategies)
+{
+	return d->set->node->options->strategies & strategies;
+}
+
+/* Will more be known of a NAT, and is there a way that asks for it? */
 static bool is_unsettled(const struct dial *d, const struct frame_member *m)
 {
+	if (!may_use(d, ~STRATEGY_UNMEASURED))
+		return false;
 	return !profile_is_settled(&d->set->node->profile) || !profile_is_settled(&m->profile);
 }
 
@@ -147,12 +155,13 @@ static bool should_wait(const struct dial *d, const struct frame_member *m, uint
 {
 	const struct node *node = d->set->node;
 
-	if (addr_same_host(&m->external, &node->external) && !profile_is_public(&m->profile) &&
+	if (may_use(d, STRATEGY_BIT(STRATEGY_PRIVATE)) &&
+	    addr_same_host(&m->external, &node->external) && !profile_is_public(&m->profile) &&
 	    waited < LINK_WAIT_NS && peers_may_link(node->peers, m->id))
 		return true;
 	if (waited >= PROFILE_WAIT_NS)
 		return false;
-	return strategy_needs_filtering(&node->profile, &m->profile) ||
+	return strategy_needs_filtering(&node->profile, &m->profile, node->options->strategies) ||
 	       (d->replanned && is_unsettled(d, m));
 }
 

@@ -140,14 +140,34 @@ bool strategy_may_begin_early(const struct profile *self, const struct profile *
 	       (peer->refusal == PROFILE_REFUSAL_NONE || profile_is_open(peer));
 }
 
-bool strategy_needs_filtering(const struct profile *self, const struct profile *peer)
+/* Can it work with one filtering of @filters, which is in @request, and not with another? */
+static bool depends_on(const struct strategy *s, const struct strategy_request *request,
+		       struct profile *filters)
 {
-	const struct profile *stable = may_be_stable(self) ? self : peer;
+	bool works[2] = {false, false};
+
+	for (int i = PROFILE_FILTERING_EIF; i <= PROFILE_FILTERING_APDF; i++) {
+		filters->filtering = (enum profile_filtering)i;
+		works[s->can_work(request)] = true;
+	}
+	return works[false] && works[true];
+}
+
+bool strategy_needs_filtering(const struct profile *self, const struct profile *peer,
+			      unsigned allowed)
+{
+	struct strategy_request request = {.self = *self, .peer = *peer};
+	struct profile *stable = may_be_stable(self) ? &request.self : &request.peer;
 
 	/* Between two that may be stable there is a way that works whatever it is. */
-	if (may_be_stable(self) == may_be_stable(peer) || profile_is_public(stable))
+	if (may_be_stable(self) == may_be_stable(peer) || profile_is_public(stable) ||
+	    stable->filtering != PROFILE_FILTERING_UNKNOWN)
 		return false;
-	return stable->filtering == PROFILE_FILTERING_UNKNOWN;
+	for (size_t i = 0; i < ARRAY_SIZE(strategies); i++)
+		if (allowed & STRATEGY_BIT(strategies[i].id) &&
+		    depends_on(&strategies[i], &request, stable))
+			return true;
+	return false;
 }
 
 size_t strategy_spread(uint16_t asked)

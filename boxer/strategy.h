@@ -48,6 +48,8 @@ enum strategy_id {
 #define STRATEGY_BIT(id) (1u << (id))
 /* Without being asked, nothing goes through a third machine. */
 #define STRATEGY_DEFAULT (((1u << (STRATEGY_COUNT + 1)) - 2) & ~STRATEGY_BIT(STRATEGY_RELAY))
+/* Those that ask for nothing that is measured of a NAT. */
+#define STRATEGY_UNMEASURED (STRATEGY_BIT(STRATEGY_PRIVATE) | STRATEGY_BIT(STRATEGY_RELAY))
 
 /**
  * struct strategy_request - what is asked for
@@ -88,8 +90,12 @@ size_t strategy_plan(const struct strategy_request *request,
  * of it? Not where it would be answered with a reset.
  */
 bool strategy_may_begin_early(const struct profile *self, const struct profile *peer);
-/** strategy_needs_filtering() - the choice depends on a filtering that is not known yet. */
-bool strategy_needs_filtering(const struct profile *self, const struct profile *peer);
+/**
+ * strategy_needs_filtering() - does the choice depend on a filtering that is not known yet?
+ * @allowed: as in the request: among these
+ */
+bool strategy_needs_filtering(const struct profile *self, const struct profile *peer,
+			      unsigned allowed);
 /** strategy_spread() - how many ports are tried for one that is foretold, if the peer @asked. */
 size_t strategy_spread(uint16_t asked);
 /** strategy_parse() - "direct,relay" into bits. Return: 0, or -EINVAL for an unknown name. */

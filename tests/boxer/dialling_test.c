@@ -389,6 +389,34 @@ STAGE_TEST(dialling, relay_is_named_to_the_peer)
 	program_end(&p);
 }
 
+/* Found in a lab: it waited for a measurement that only other ways need. */
+STAGE_TEST(dialling, where_only_the_relay_is_allowed_nothing_is_waited_for)
+{
+	static const struct profile unknown = {.mapping = PROFILE_MAPPING_EIM};
+	struct program p = program_new(AF_INET);
+	struct addr at;
+	int listener = stage_listen(STAGE_NODE + 8, &at);
+
+	stage.options.strategies = STRATEGY_BIT(STRATEGY_RELAY);
+	stage_profiles(&unknown, &nat_symmetric);
+	stage.may_link = true;
+	stage.node.external = addr_v4(STAGE_PEER, 9000); /* perhaps behind one NAT */
+	stage.options.seed[0] = at;
+	stage.node.seed_relays = true;
+	program_ask(&p);
+	stage_run();
+	USERNS_CHECK(p.dial && p.dial->state == DIAL_WORKING, "it waits");
+	(void)peer_hear(0, STRATEGY_RELAY);
+	dial_cancel(p.dial);
+	/* Nor is there anything to think over where there is no relay. */
+	stage.node.seed_relays = false;
+	program_ask(&p);
+	stage_run();
+	USERNS_CHECK(p.calls == 1 && p.reason == REASON_NOT_ALLOWED, "it waits");
+	(void)close(listener);
+	program_end(&p);
+}
+
 STAGE_TEST(dialling, without_a_way_it_says_so)
 {
 	struct program p = program_new(AF_INET);

@@ -173,20 +173,43 @@ Test(strategy, begins_early_only_where_no_reset_can_come_back)
 	cr_expect_not(strategy_may_begin_early(&profiles[SYMMETRIC], &profiles[PORT]));
 }
 
+/* Whatever may be used but @without does it depend on the filtering? */
+static bool needs(const struct profile *self, const struct profile *peer, unsigned without)
+{
+	return strategy_needs_filtering(self, peer, STRATEGY_DEFAULT & ~without);
+}
+
 Test(strategy, waits_for_the_filtering_only_where_the_choice_depends_on_it)
 {
 	struct profile unmeasured = profiles[PORT];
 
 	unmeasured.filtering = PROFILE_FILTERING_UNKNOWN;
-	cr_expect(strategy_needs_filtering(&profiles[SYMMETRIC], &unmeasured));
-	cr_expect(strategy_needs_filtering(&unmeasured, &profiles[SEQUENTIAL]));
-	cr_expect_not(strategy_needs_filtering(&unmeasured, &unmeasured));
+	cr_expect(needs(&profiles[SYMMETRIC], &unmeasured, 0));
+	cr_expect(needs(&unmeasured, &profiles[SEQUENTIAL], 0));
+	cr_expect_not(needs(&unmeasured, &unmeasured, 0));
 	/* Not even the mapping is known: what is tried first works in either case. */
-	cr_expect_not(strategy_needs_filtering(&unmeasured, &(struct profile){0}));
-	cr_expect_not(strategy_needs_filtering(&(struct profile){0}, &unmeasured));
-	cr_expect_not(strategy_needs_filtering(&profiles[SYMMETRIC], &profiles[PORT]));
-	cr_expect_not(strategy_needs_filtering(&profiles[SYMMETRIC], &profiles[PUBLIC]));
-	cr_expect_not(strategy_needs_filtering(&profiles[SYMMETRIC], &profiles[SYMMETRIC]));
+	cr_expect_not(needs(&unmeasured, &(struct profile){0}, 0));
+	cr_expect_not(needs(&(struct profile){0}, &unmeasured, 0));
+	cr_expect_not(needs(&profiles[SYMMETRIC], &profiles[PORT], 0));
+	cr_expect_not(needs(&profiles[SYMMETRIC], &profiles[PUBLIC], 0));
+	cr_expect_not(needs(&profiles[SYMMETRIC], &profiles[SYMMETRIC], 0));
+}
+
+/* Found in a lab: where only the relay was allowed, it began after the measurement. */
+Test(strategy, waits_for_the_filtering_only_where_that_choice_is_allowed)
+{
+	const unsigned reverse = STRATEGY_BIT(STRATEGY_REVERSE);
+	const unsigned sequential = STRATEGY_BIT(STRATEGY_SEQUENTIAL);
+	struct profile unmeasured = profiles[PORT];
+
+	unmeasured.filtering = PROFILE_FILTERING_UNKNOWN;
+	cr_expect_not(strategy_needs_filtering(&unmeasured, &profiles[SYMMETRIC],
+					       STRATEGY_BIT(STRATEGY_RELAY)));
+	cr_expect_not(strategy_needs_filtering(&unmeasured, &profiles[SYMMETRIC], 0));
+	cr_expect(needs(&unmeasured, &profiles[SYMMETRIC], sequential));
+	cr_expect_not(needs(&unmeasured, &profiles[SYMMETRIC], sequential | reverse));
+	cr_expect(needs(&profiles[SYMMETRIC], &unmeasured, reverse));
+	cr_expect_not(needs(&profiles[SYMMETRIC], &unmeasured, sequential | reverse));
 }
 
 Test(strategy, list_is_parsed)
