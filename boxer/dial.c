@@ -272,6 +272,8 @@ void dial_fail(struct dial *d, enum reason reason)
 		dial_rest(d);
 	else if (is_final(d, reason))
 		dial_end(d, reason);
+	else if (dial_other_relay(d))
+		dial_again(d, reason);
 	else
 		dial_next_way(d);
 }

@@ -29,6 +29,7 @@
 #define PREDICT_JITTER_NS (200 * NS_PER_MS)
 #define BIRTHDAY_NS	  (3 * NS_PER_S)
 #define RELAY_NS	  (5 * NS_PER_S)
+#define RELAY_EACH_NS	  (2 * NS_PER_S) /* while there is another one */
 #define SLOT_WAIT_NS	  (20 * NS_PER_MS)
 
 static struct node *node_of(const struct dial *d)
@@ -326,12 +327,41 @@ static void on_relayed(void *arg, enum reason reason, int fd)
 		dial_fail(d, reason);
 }
 
+/* Beside those that have failed, and the present one. */
+static bool is_other_relay(struct dial *d)
+{
+	struct addr relay;
+
+	d->relays[d->n_relays] = d->source;
+	return d->n_relays + 1 < DIAL_RELAYS_MAX &&
+	       relays_find(node_of(d), d->member, d->relays, d->n_relays + 1, &relay);
+}
+
+bool dial_other_relay(struct dial *d)
+{
+	/* All of them have one time together, which is over when its timer is. */
+	if (!d->strategy || d->strategy->id != STRATEGY_RELAY || !ev_is_active(&d->deadline) ||
+	    !is_other_relay(d))
+		return false;
+	d->n_relays++;
+	d->busy = false;
+	d->way_at = clock_now();
+	return true;
+}
+
+/* Towards us or towards the peer it is silent. */
+static void relay_is_slow(struct dial *d)
+{
+	if (is_other_relay(d))
+		dial_fail(d, REASON_TIMEOUT);
+}
+
 static void begin_relay(struct dial *d)
 {
 	struct node *node = node_of(d);
 	struct frame_relay hello = {.from = node->id, .to = d->member};
 
-	if (!relays_find(node, d->member, &d->source)) {
+	if (!relays_find(node, d->member, d->relays, d->n_relays, &d->source)) {
 		dial_fail(d, REASON_NO_STRATEGY);
 		return;
 	}
@@ -340,7 +370,9 @@ static void begin_relay(struct dial *d)
 		return;
 	d->relaying = relaying_start(node->loop, sock_family(d->fd), &d->source, node->options->key,
 				     &hello, on_relayed, d);
-	if (!d->relaying)
+	if (d->relaying)
+		dial_pause(d, RELAY_EACH_NS, relay_is_slow);
+	else
 		dial_fail(d, REASON_LOCAL);
 }
 

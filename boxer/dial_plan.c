@@ -99,6 +99,7 @@ void dial_next_way(struct dial *d)
 	d->step = 0;
 	d->spread = 0;
 	d->busy = false;
+	d->n_relays = 0;
 	dial_arm(d, dial_limit(d));
 	dial_way(d)->begin(d);
 }
@@ -168,11 +169,12 @@ static bool should_wait(const struct dial *d, const struct frame_member *m, uint
 static void make_plan(struct dial *d, const struct frame_member *m)
 {
 	const struct node *node = d->set->node;
+	struct addr relay;
 	const struct strategy_request request = {
 		.self = node->profile,
 		.peer = m->profile,
 		.near = peers_is_near(node->peers, m->id),
-		.relay = relays_find(node, m->id, NULL),
+		.relay = relays_find(node, m->id, NULL, 0, &relay),
 		.allowed = node->options->strategies,
 	};
 

@@ -29,6 +29,7 @@
 #include <sys/queue.h>
 
 #define DIAL_ATTEMPTS_TEXT 160
+#define DIAL_RELAYS_MAX	   3 /* for one connection */
 
 /**
  * enum dial_state - where a dial is
@@ -96,6 +97,7 @@ struct dials {
  * @question, @learned: how the world sees a port, and what comes then
  * @has_slot: it is one of DIAL_VOLLEYS_MAX
  * @met: what has connected by chance
+ * @relays: @n_relays that have failed, of STRATEGY_RELAY; the last place is for the present one
  * @acceptor, @helper: of STRATEGY_REVERSE
  */
 struct dial {
@@ -128,6 +130,8 @@ struct dial {
 	struct volley *volley;
 	bool has_slot;
 	struct relaying *relaying;
+	struct addr relays[DIAL_RELAYS_MAX];
+	size_t n_relays;
 	struct addr peer_target;
 	int16_t step;
 	uint16_t spread;
@@ -231,6 +235,8 @@ void dial_watch_init(struct dial *d);
 extern const struct dial_way dial_ways_ours[STRATEGY_COUNT + 1];
 /** dial_ours_init() - for a new dial. */
 void dial_ours_init(struct dial *d);
+/** dial_other_relay() - the way has failed. Return: was it a relay, and is there another one? */
+bool dial_other_relay(struct dial *d);
 /** dial_ours_close() - drop these sockets. */
 void dial_ours_close(struct dial *d);
 

@@ -9,17 +9,22 @@
 #include "base/addr.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct node;
 
 /**
  * relays_find() - who would relay between this node and @id
- * @ret_relay: its endpoint; may be NULL
+ * @tried: @n_tried endpoints of those that have been asked in vain
+ * @ret_relay: its endpoint
+ *
+ * First the seed, then public members; a seed to which the session is lost comes last.
  *
  * Return: whether there is anybody.
  */
-bool relays_find(const struct node *node, uint32_t id, struct addr *ret_relay);
+bool relays_find(const struct node *node, uint32_t id, const struct addr *tried, size_t n_tried,
+		 struct addr *ret_relay);
 /**
  * relays_open() - relay for others, if the options say so
  *

@@ -389,6 +389,152 @@ STAGE_TEST(dialling, relay_is_named_to_the_peer)
 	program_end(&p);
 }
 
+/* A seed and a member that relay; found in a lab: a seed that was dead was the only one. */
+static void relay_by_the_second(void (*fail)(int listener))
+{
+	struct program p = program_new(AF_INET);
+	const struct frame_punch *q;
+	struct frame_member m;
+	struct addr first, second;
+	int listeners[2] = {stage_listen(STAGE_NODE + 8, &first),
+			    stage_listen(STAGE_NODE + 2, &second)};
+	uint32_t request;
+	int fd;
+
+	stage_profiles(&nat_symmetric, &nat_symmetric);
+	stage_member(2, FRAME_FLAG_RELAY, &nat_public);
+	m = *members_by_id(&stage.node.members, 2);
+	m.external = second;
+	USERNS_CHECK(members_put(&stage.node.members, &m) == 0, "member");
+	stage.options.strategies = STRATEGY_BIT(STRATEGY_RELAY);
+	stage.options.seed[0] = first;
+	stage.node.seed_relays = true;
+	program_ask(&p);
+	q = peer_hear(0, STRATEGY_RELAY);
+	USERNS_CHECK(addr_equal(&q->source, &first), "another relay");
+	request = q->request;
+	fail(listeners[0]);
+	q = peer_hear(1, STRATEGY_RELAY);
+	USERNS_CHECK(addr_equal(&q->source, &second) && q->request != request, "the same");
+	USERNS_CHECK(stage_find(FRAME_DONE, 0)->done.request == request, "not taken back");
+	fd = stage_accept(listeners[1], NULL);
+	relayed(fd, REASON_NONE);
+	check_given(&p, fd);
+	dials_check_over();
+	(void)close(fd);
+	(void)close(listeners[0]);
+	(void)close(listeners[1]);
+	program_end(&p);
+}
+
+static void peer_says_no(int listener)
+{
+	(void)listener;
+	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_PROTOCOL, NULL);
+}
+
+static void hang_up(int listener)
+{
+	sock_reset(stage_accept(listener, NULL));
+}
+
+static void do_not_know(int listener)
+{
+	int fd = stage_accept(listener, NULL);
+
+	relayed(fd, REASON_NOT_A_MEMBER);
+	(void)close(fd);
+}
+
+static void be_silent(int listener)
+{
+	(void)listener;
+}
+
+STAGE_TEST(dialling, relay_that_the_peer_does_not_know_gives_way)
+{
+	relay_by_the_second(peer_says_no);
+}
+
+STAGE_TEST(dialling, relay_that_hangs_up_gives_way)
+{
+	relay_by_the_second(hang_up);
+}
+
+STAGE_TEST(dialling, relay_that_does_not_know_us_gives_way)
+{
+	relay_by_the_second(do_not_know);
+}
+
+STAGE_TEST(dialling, relay_that_is_silent_gives_way)
+{
+	relay_by_the_second(be_silent);
+}
+
+/* When their time is over it all begins anew, and not with whoever has come meanwhile. */
+STAGE_TEST(dialling, relays_have_one_time_together)
+{
+	struct program p = program_new(AF_INET);
+	const struct addr *seed = &stage.options.seed[0];
+	int listener = stage_listen(STAGE_NODE + 8, &stage.options.seed[0]);
+	uint64_t begun = clock_now();
+
+	stage_profiles(&nat_symmetric, &nat_symmetric);
+	stage.options.strategies = STRATEGY_BIT(STRATEGY_RELAY);
+	stage.node.seed_relays = true;
+	program_ask(&p);
+	/* Nobody else is there when it is found to be slow. */
+	STAGE_UNTIL(clock_now() - begun > 3 * NS_PER_S);
+	stage_run();
+	stage_member(2, FRAME_FLAG_RELAY, &nat_public);
+	USERNS_CHECK(addr_equal(&peer_hear(1, STRATEGY_RELAY)->source, seed), "another one");
+	dial_cancel(p.dial);
+	(void)close(listener);
+	program_end(&p);
+}
+
+/* That is no failure of the relay. */
+STAGE_TEST(dialling, relay_is_asked_again_when_the_peer_is_busy)
+{
+	struct program p = program_new(AF_INET);
+	int listener;
+
+	stage_profiles(&nat_symmetric, &nat_symmetric);
+	stage.options.strategies = STRATEGY_BIT(STRATEGY_RELAY);
+	stage_member(2, FRAME_FLAG_RELAY, &nat_public);
+	listener = stage_listen(STAGE_NODE + 8, &stage.options.seed[0]);
+	stage.node.seed_relays = true;
+	program_ask(&p);
+	(void)peer_hear(0, STRATEGY_RELAY);
+	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_BUSY, NULL);
+	USERNS_CHECK(addr_equal(&peer_hear(1, STRATEGY_RELAY)->source, &stage.options.seed[0]),
+		     "another relay");
+	dial_cancel(p.dial);
+	(void)close(listener);
+	program_end(&p);
+}
+
+/* Each costs a question, so there is an end. */
+STAGE_TEST(dialling, relays_are_tried_up_to_a_number)
+{
+	struct program p = program_new(AF_INET);
+
+	stage_profiles(&nat_symmetric, &nat_symmetric);
+	for (uint32_t id = 2; id < 8; id++)
+		stage_member(id, FRAME_FLAG_RELAY, &nat_public); /* nobody listens there */
+	stage.options.strategies = STRATEGY_BIT(STRATEGY_RELAY);
+	program_ask(&p);
+	STAGE_UNTIL(p.calls);
+	program_check_told(&p, REASON_UNREACHABLE);
+	for (size_t i = 0; i < DIAL_RELAYS_MAX; i++)
+		for (size_t j = 0; j < i; j++)
+			USERNS_CHECK(!addr_equal(&peer_hear(i, STRATEGY_RELAY)->source,
+						 &peer_hear(j, STRATEGY_RELAY)->source),
+				     "%zu and %zu", i, j);
+	USERNS_CHECK(!stage_find(FRAME_PUNCH, DIAL_RELAYS_MAX), "one more");
+	program_end(&p);
+}
+
 /* Found in a lab: it waited for a measurement that only other ways need. */
 STAGE_TEST(dialling, where_only_the_relay_is_allowed_nothing_is_waited_for)
 {

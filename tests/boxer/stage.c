@@ -146,6 +146,7 @@ void stage_set(void)
 	node->loop = ev_loop_new(EVFLAG_AUTO);
 	node->inside = addr_v4(STAGE_NODE, 9000);
 	node->external = node->inside;
+	node->seed_state = LOCAL_SEED_JOINED;
 	node->overlay = overlay_addr(0);
 	stage_profiles(&plain, &plain);
 	node->ports = ports_new(node);

@@ -162,6 +162,35 @@ Test(faults, a_seed_with_a_state_gives_no_id_twice)
 	expect_passed(&b);
 }
 
+/*
+ *	seed ──── internet ──┬── pub             relays, as the seed does
+ *	(cut off, killed)    ├── lam0-nat ── lam0
+ *	                     └── lam1-nat ── lam1
+ */
+#define RELAYED(title, what)                                                    \
+	"  - name: " title "\n" what                                            \
+	"    serve: {node: lam0, command: pingpong --serve 7100, port: 7100}\n" \
+	"    run: {node: lam1, command: pingpong --rounds 3 --size 256 lam0 7100}\n"
+
+/* Found in a lab: the seed was the only one asked, dead or alive. */
+Test(faults, another_one_relays_when_the_seed_does_not)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b,
+		   "name: test\n"
+		   "check_nats: off\n"
+		   "nodes:\n"
+		   "  seed: {role: seed, options: --relay, link: {}}\n"
+		   "  pub: {options: --relay}\n"
+		   "  lam: {count: 2, nat: lambda, options: --strategies relay}\n"
+		   "steps:\n"
+		   "  - {name: links, links: all}\n" RELAYED("both do", "") RELAYED(
+			   "the seed is silent", "    wire: {change: seed, loss: 100%}\n")
+			   RELAYED("the seed is dead", "    member: {change: seed, do: kill}\n"));
+	expect_passed(&b);
+}
+
 /* ---- a node ---- */
 
 Test(faults, a_node_that_is_killed_is_missed_at_once_and_may_come_back)
