@@ -27,9 +27,12 @@ int control_send(struct node *node, uint32_t id, uint8_t type, const uint8_t *bo
 	return send_via(node, id, type, body, len);
 }
 
-int control_introduce(struct node *node, uint32_t id)
+uint64_t control_introduce(struct node *node, uint32_t id)
 {
-	return send_via(node, id, FRAME_INTRODUCE, (const uint8_t *)"", 0);
+	int r = send_via(node, id, FRAME_INTRODUCE, (const uint8_t *)"", 0);
+
+	/* Half to the seed, and on to somebody who is probably about as far from it. */
+	return r < 0 ? 0 : uplink_round_trip_ns(node->uplink);
 }
 
 void control_received(struct node *node, uint32_t from, uint8_t type, const uint8_t *body,

@@ -22,8 +22,12 @@ int control_send(struct node *node, uint32_t id, uint8_t type, const uint8_t *bo
 /** control_received() - one has come from member @from, either way. */
 void control_received(struct node *node, uint32_t from, uint8_t type, const uint8_t *body,
 		      size_t len);
-/** control_introduce() - tell @id by the seed that we punch. Return: as control_send(). */
-int control_introduce(struct node *node, uint32_t id);
+/**
+ * control_introduce() - tell @id by the seed that we punch
+ *
+ * Return: about how long that takes, in ns; 0: unknown, or there is no seed.
+ */
+uint64_t control_introduce(struct node *node, uint32_t id);
 /** control_via() - what the seed passed on. */
 void control_via(struct node *node, const uint8_t *body, size_t len);
 

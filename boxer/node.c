@@ -139,10 +139,7 @@ static void on_link_frame(void *arg, uint32_t id, uint8_t type, const uint8_t *b
 
 static uint64_t on_introduce(void *arg, uint32_t id)
 {
-	struct node *node = arg;
-
-	/* Half to the seed, and on to somebody who is probably about as far from it. */
-	return control_introduce(node, id) == 0 ? uplink_round_trip_ns(node->uplink) : 0;
+	return control_introduce(arg, id);
 }
 
 static const struct frame_member *on_find(void *arg, uint32_t id)

@@ -168,3 +168,58 @@ CLUSTER_TEST(via, floods_are_dropped_and_harm_nobody)
 	flood(1024);
 	flood(0);
 }
+
+/* The same node, on one more connection. */
+static void join_again(struct cluster *c, struct speaker *s, uint32_t id)
+{
+	struct frame_join join = {.claim = id, .name = "flooder", .token = {1}};
+	struct speaker_frame f;
+
+	cluster_greet(c, s, NULL);
+	cluster_send_join(s, &join);
+	USERNS_CHECK(speaker_receive_type(s, FRAME_JOINED, &f) == 0, "not admitted");
+}
+
+/* All but one of what it may send, to nobody; the last is a question, which is answered. */
+static void spend_budget(struct speaker *s)
+{
+	struct frame_punch punch = {.port = 80};
+	uint8_t body[128];
+	struct speaker_frame f;
+	int len = frame_encode_punch(&punch, body, sizeof(body));
+
+	for (unsigned i = 0; i < INTRODUCTIONS_BURST - 1; i++)
+		send_via(s, 99, FRAME_INTRODUCE, NULL, 0);
+	send_via(s, 99, FRAME_PUNCH, body, (size_t)len);
+	(void)hear_via(s, &f);
+}
+
+/* Else whoever joins again and again could flood as much as it likes. */
+CLUSTER_TEST(via, a_budget_is_not_filled_by_joining_again)
+{
+	struct speaker before, flooder, victim;
+	uint64_t began = clock_now();
+	struct speaker_frame f;
+	struct cluster c;
+	size_t heard = 0, most;
+	uint32_t id;
+
+	cluster_start(&c, NULL);
+	id = cluster_joins(&c, &victim, "victim");
+	join_again(&c, &before, FRAME_ID_JOINING);
+	spend_budget(&before);
+	join_again(&c, &flooder, id + 1);
+	for (unsigned i = 0; i < INTRODUCTIONS_BURST / 2; i++)
+		send_via(&flooder, id, FRAME_INTRODUCE, NULL, 0);
+	cluster_leave(&flooder);
+	do {
+		USERNS_CHECK(speaker_receive(&victim, &f) == 0, "the victim was cut off");
+		heard += f.type == FRAME_VIA;
+	} while (f.type != FRAME_GONE);
+	/* What came back with time. */
+	most = 1 + (size_t)((clock_now() - began) / (NS_PER_S / INTRODUCTIONS_PER_S));
+	USERNS_CHECK(heard <= most, "%zu were passed on, not %zu", heard, most);
+	userns_say("%zu of %u were passed on", heard, INTRODUCTIONS_BURST / 2);
+	speaker_close(&before);
+	cluster_stop(&c);
+}

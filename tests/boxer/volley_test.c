@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "boxer/sock.h"
+#include "tests/boxer/chance.h"
 #include "tests/boxer/stage.h"
 
 #include <criterion/criterion.h>
@@ -309,4 +310,22 @@ STAGE_TEST(volley, of_v6_sockets_aims_at_mapped_addresses)
 	free_volley(&w);
 	close_met(&w);
 	(void)close(listener);
+}
+
+STAGE_TEST(volley, a_round_may_last_longer_by_chance)
+{
+	struct volley_plan plan;
+	struct watch w;
+	struct addr at;
+	uint64_t begun = clock_now();
+
+	(void)close(stage_listen(STAGE_PEER, &at));
+	plan = plan_for(&w, &at);
+	plan.jitter_ns = 300 * NS_PER_MS;
+	chance_highest((uint32_t)plan.jitter_ns);
+	ev_now_update(stage.node.loop);
+	begin(&w, &plan);
+	STAGE_UNTIL(w.over == 1);
+	USERNS_CHECK(clock_now() - begun + NS_PER_MS >= plan.hold_ns + plan.jitter_ns, "too early");
+	free_volley(&w);
 }
