@@ -14,7 +14,9 @@
 #include "boxer/shim/table.h"
 #include "boxer/shim/way.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <gnu/lib-names.h>
 #include <poll.h>
 
 #define DEADLINE_NS (30 * NS_PER_S)
@@ -27,6 +29,17 @@ struct call {
 	struct addr target;
 	uint64_t deadline;
 };
+
+/*
+ * In the boxer command, which comes before all libraries, the next one may be the shim:
+ * it would take the address for a member's, which it is, and ask for the way once more.
+ */
+void *libc_whose(void)
+{
+	void *handle = dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
+
+	return handle ? handle : RTLD_NEXT;
+}
 
 /* An interrupted connect() goes on by itself: wait for its end. */
 static int finish(int fd, uint64_t deadline)
@@ -51,10 +64,7 @@ static int finish(int fd, uint64_t deadline)
 	return -error;
 }
 
-/*
- * Past the shim, which may be there too: it would take the address for a
- * member's, which it is, and ask for the way once more.
- */
+/* Past the shim, which may be there too. */
 static int connect_to(const struct call *call, int fd, const struct addr *to)
 {
 	struct sockaddr_storage ss;

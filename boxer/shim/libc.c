@@ -30,7 +30,7 @@ static pthread_once_t bound = PTHREAD_ONCE_INIT;
 static void bind_symbols(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
-		void *symbol = dlsym(RTLD_NEXT, symbols[i].name);
+		void *symbol = dlsym(libc_whose(), symbols[i].name);
 
 		(void)memcpy((char *)&real + symbols[i].offset, &symbol, sizeof(symbol));
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interface for libc's own functions, behind the hooks that carry their names:
- * found once with dlsym(RTLD_NEXT), before main() as a rule, so that a hook in
- * a signal handler or in a forked child only reads a table.
+ * found once with dlsym(), before main() as a rule, so that a hook in a signal
+ * handler or in a forked child only reads a table.
  */
 #ifndef BOXER_SHIM_LIBC_H
 #define BOXER_SHIM_LIBC_H
@@ -32,5 +32,7 @@ struct libc {
 
 /** libc() - the table; all of it is filled. */
 const struct libc *libc(void);
+/** libc_whose() - where they are looked up: the shim and libboxer have their own answers. */
+void *libc_whose(void);
 
 #endif

@@ -20,6 +20,7 @@
 #include "boxer/shim/agent.h"
 #include "boxer/shim/libc.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -45,6 +46,12 @@ __attribute__((constructor)) static void load(void)
 	(void)libc();
 	(void)pthread_once(&begun, begin);
 	errno = saved;
+}
+
+/* What stands behind us may be another library of our kind. */
+void *libc_whose(void)
+{
+	return RTLD_NEXT;
 }
 
 struct agent *shim_agent(void)

@@ -109,6 +109,49 @@ Test(cluster, proves_holes_that_were_punched_one_after_the_other)
 	boxlab_close(&b);
 }
 
+static unsigned occurrences(const char *path, const char *word)
+{
+	static char text[65536];
+	FILE *f = fopen(path, "re");
+	unsigned n = 0;
+	size_t len;
+
+	cr_assert(f, "%s: %m", path);
+	len = fread(text, 1, sizeof(text) - 1, f);
+	(void)fclose(f);
+	text[len] = '\0';
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		n++;
+	return n;
+}
+
+/*
+ * The boxer command asks for the way by itself, also where the shim is preloaded; which
+ * took the address that it was told for a member's and asked for a way to that.
+ */
+Test(cluster, the_punch_command_asks_once_under_the_shim_too)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b, "name: t\n"
+		       "check_nats: off\n"
+		       "nodes:\n"
+		       "  seed: {role: seed}\n"
+		       "  a: {nat: lambda}\n"
+		       "  b: {nat: {preset: lambda, allocation: sequential}}\n"
+		       "steps:\n"
+		       "  - {name: links, links: all}\n"
+		       "  - name: punch\n"
+		       "    serve: {node: b, command: pingpong --serve 8000, port: 8000}\n"
+		       "    run: {node: a, command: boxer punch b:8000}\n"
+		       "  - name: nobody listens\n"
+		       "    run: {node: a, command: boxer punch b:8001}\n"
+		       "    expect: {exit: nonzero}\n");
+	boxlab_expect(&b, 0, "pass");
+	cr_expect_eq(occurrences(boxlab_path(&b, "out/a-events.jsonl"), "\"connect\""), 2);
+	boxlab_close(&b);
+}
+
 /* What people run first. */
 Test(cluster, passes_the_quickstart)
 {
