@@ -141,13 +141,13 @@ static void on_dialled(void *arg, enum reason reason, const struct addr *target,
 static bool punch(struct client *c, const struct local_request *request, int fd)
 {
 	struct dials *dials = c->api->node->dials;
-	int error = dial_take_result(dials, request->cookie);
+	enum reason reason = dial_take_result(dials, request->cookie);
 
 	/* The last way has failed, and the program has only just heard of it. */
-	if (error != 0) {
+	if (reason != REASON_NONE) {
 		if (fd >= 0)
 			(void)close(fd);
-		answer(c, REASON_NONE, error, NULL, NULL, 0);
+		refuse(c, reason);
 		return false;
 	}
 	if (fd >= 0 && c->api->n_dialling < API_DIALLING_MAX)
@@ -255,7 +255,6 @@ static bool serve(struct client *c, const struct local_request *request, int fd)
 	struct node *node = c->api->node;
 	const int pages[2] = {c->api->table_fd, ports_cursor_fd(node->ports)};
 	cleanup_close int passed = fd;
-	int error;
 
 	switch ((enum local_op)request->op) {
 	case LOCAL_TABLE:
@@ -268,8 +267,7 @@ static bool serve(struct client *c, const struct local_request *request, int fd)
 			follow(c, request, take_fd(&passed));
 		return false;
 	case LOCAL_RESULT:
-		error = dial_result(node->dials, request->cookie);
-		answer(c, REASON_NONE, error, NULL, NULL, 0);
+		refuse(c, dial_result(node->dials, request->cookie));
 		return false;
 	case LOCAL_FETCH:
 		fetch(c, request);

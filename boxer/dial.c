@@ -34,16 +34,11 @@
 
 /* ---- results, for programs that do not wait ---- */
 
-static void remember(struct dials *set, uint64_t cookie, int error)
-{
-	set->results[set->next_result].cookie = cookie;
-	set->results[set->next_result].error = error;
-	set->next_result = (set->next_result + 1) % DIAL_RESULTS_MAX;
-}
-
 void dial_note_failure(struct dials *set, uint64_t cookie, enum reason reason)
 {
-	remember(set, cookie, reason_errno(reason));
+	set->results[set->next_result].cookie = cookie;
+	set->results[set->next_result].reason = reason;
+	set->next_result = (set->next_result + 1) % DIAL_RESULTS_MAX;
 }
 
 /* Of a dial that no program waits for, though it may come back to it. */
@@ -57,18 +52,18 @@ static struct dial *find_cookie(const struct dials *set, uint64_t cookie)
 	return NULL;
 }
 
-int dial_take_result(struct dials *set, uint64_t cookie)
+enum reason dial_take_result(struct dials *set, uint64_t cookie)
 {
 	for (size_t i = 0; cookie != 0 && i < DIAL_RESULTS_MAX; i++) {
 		if (set->results[i].cookie != cookie)
 			continue;
 		set->results[i].cookie = 0;
-		return set->results[i].error;
+		return set->results[i].reason;
 	}
-	return 0;
+	return REASON_NONE;
 }
 
-int dial_result(struct dials *set, uint64_t cookie)
+enum reason dial_result(struct dials *set, uint64_t cookie)
 {
 	struct dial *d = find_cookie(set, cookie);
 
@@ -210,7 +205,7 @@ void dial_end(struct dial *d, enum reason reason)
 	if (!done && reason != REASON_NONE &&
 	    (!sock_is_open(d->fd) || sock_state(d->fd) == TCP_SYN_RECV)) {
 		/* First what it should say, then the wake-up that makes the program ask. */
-		remember(d->set, d->cookie, reason_errno(reason));
+		dial_note_failure(d->set, d->cookie, reason);
 		sock_abandon(d->fd);
 	}
 	dial_free(d);
@@ -483,7 +478,7 @@ void dial_follow(struct dials *set, const struct addr *target, int fd, uint64_t 
 	(void)dial_take_result(set, cookie);
 	d = dial_new(set, target, fd, cookie);
 	if (!d) {
-		remember(set, cookie, reason_errno(REASON_LOCAL));
+		dial_note_failure(set, cookie, REASON_LOCAL);
 		sock_abandon(fd);
 		(void)close(fd);
 		return;

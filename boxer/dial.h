@@ -70,11 +70,11 @@ void dial_note_failure(struct dials *dials, uint64_t cookie, enum reason reason)
 /**
  * dial_result() - why the socket failed, told once. No other way is tried any more
  *
- * Return: a positive errno; 0: nothing is known.
+ * Return: REASON_NONE when nothing is known.
  */
-int dial_result(struct dials *dials, uint64_t cookie);
+enum reason dial_result(struct dials *dials, uint64_t cookie);
 /** dial_take_result() - the same, of a dial that has ended; one that may go on does. */
-int dial_take_result(struct dials *dials, uint64_t cookie);
+enum reason dial_take_result(struct dials *dials, uint64_t cookie);
 
 /** dial_answered() - a peer's FRAME_PUNCHED. */
 void dial_answered(struct dials *dials, uint32_t from, const struct frame_punched *punched);

@@ -59,7 +59,7 @@ struct dials {
 	uint32_t next_request;
 	struct {
 		uint64_t cookie;
-		int error;
+		enum reason reason;
 	} results[DIAL_RESULTS_MAX];
 	size_t next_result;
 	struct target targets[DIAL_TARGETS_MAX];

@@ -40,10 +40,10 @@
  *	fails, another LOCAL_PUNCH for the same socket goes on with the next way
  * @LOCAL_CONNECTING: as LOCAL_PUNCH, but the descriptor is bound, and connect() to the
  *	member's external address is made at the same time (TABLE_EARLY). No reply. On
- *	failure the node shuts the socket down and keeps the errno for LOCAL_RESULT;
+ *	failure the node shuts the socket down and keeps the reason for LOCAL_RESULT;
  *	a program that waits may go on with LOCAL_PUNCH
- * @LOCAL_RESULT: why did the socket .cookie fail? .error is the errno that
- *	connect() should have given, 0 when the node knows nothing of it
+ * @LOCAL_RESULT: why did the socket .cookie fail? .reason, and in .error the errno that
+ *	connect() should have given; both 0 when the node knows nothing of it
  * @LOCAL_FETCH: a signal connection from .target was accepted on the listening
  *	port .local.port. Reply with one descriptor, the connected socket, and its
  *	peer in .addr; .error ENOENT: not a signal of the node's, an ordinary

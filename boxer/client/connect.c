@@ -87,8 +87,8 @@ static int connect_self(const struct call *call, const struct table_row *self, u
 	if (fd < 0)
 		return -errno;
 	r = connect_to(call, fd, &to);
-	if (r == -ECONNREFUSED)
-		client_note(REASON_REFUSED);
+	if (r < 0)
+		client_note(reason_of_errno(-r));
 	return r < 0 ? r : take_fd(&fd);
 }
 
@@ -129,6 +129,8 @@ static int connect_member(const struct call *call)
 		if (!way_again(r))
 			break;
 	}
+	if (r < 0)
+		client_note(reason_of_errno(-r));
 	return r < 0 ? r : take_fd(&fd);
 }
 

@@ -312,6 +312,81 @@ CLUSTER_TEST(dial, tells_a_program_that_does_not_wait)
 	duo_stop(&d);
 }
 
+/* A program's socket without the shim, and what the node is told and asked of it. */
+struct bare {
+	int fd, conn;
+	struct local_request request;
+};
+
+static void bare_send(struct bare *b, enum local_op op)
+{
+	b->request.op = op;
+	b->conn = sock_connect_local("boxer/0");
+	USERNS_CHECK(b->conn >= 0 && sock_send_fds(b->conn, &b->request, sizeof(b->request), &b->fd,
+						   op == LOCAL_PUNCH ? 1 : 0) == 0,
+		     "%s", strerror(-b->conn));
+}
+
+static struct local_reply bare_reply(struct bare *b)
+{
+	struct local_reply reply;
+
+	USERNS_CHECK(recv(b->conn, &reply, sizeof(reply), 0) == sizeof(reply), "no reply: %m");
+	(void)close(b->conn);
+	return reply;
+}
+
+static struct bare bare_new(uint32_t overlay)
+{
+	struct bare b = {
+		.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+		.request = {.version = LOCAL_VERSION, .target = addr_v4(overlay, 80)},
+	};
+	socklen_t len = sizeof(b.request.cookie);
+
+	USERNS_CHECK(b.fd >= 0 &&
+			     getsockopt(b.fd, SOL_SOCKET, SO_COOKIE, &b.request.cookie, &len) == 0,
+		     "%m");
+	return b;
+}
+
+/* The errno alone was kept, and the reason was "none". */
+CLUSTER_TEST(dial, tells_a_program_that_comes_later_the_reason_too)
+{
+	static const enum local_op later[] = {LOCAL_RESULT, LOCAL_PUNCH};
+	struct addr at;
+	struct duo d;
+
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
+		struct bare b = bare_new(LOCAL_OVERLAY_NET + 2);
+		struct pollfd p = {.fd = b.fd};
+		struct local_reply reply;
+		struct frame_punch q;
+
+		duo_start_by(&d, "sequential");
+		at = silent_port();
+		bare_send(&b, LOCAL_PUNCH);
+		q = mate_hear_question(&d.mate);
+		mate_answer(&d.mate, q.request, REASON_NONE, &at);
+		reply = bare_reply(&b);
+		USERNS_CHECK(reply.error == 0, "%d", reply.error);
+		USERNS_CHECK(sock_connect(b.fd, &reply.addr, AF_INET) == 0, "%m");
+		mate_leave(&d.mate);
+		USERNS_CHECK(poll(&p, 1, CHILD_PATIENCE_MS) == 1, "it connects on and on");
+		/* One asks what has come of it, the other one for a way that there is not. */
+		if (later[i] == LOCAL_PUNCH)
+			child_await(&d.node, "connect");
+		bare_send(&b, later[i]);
+		reply = bare_reply(&b);
+		USERNS_CHECK(reply.error == EHOSTUNREACH, "%d", reply.error);
+		USERNS_CHECK(reply.reason == REASON_LEFT, "%s", reason_name(reply.reason));
+		if (later[i] == LOCAL_RESULT)
+			child_await(&d.node, "connect");
+		(void)close(b.fd);
+		duo_stop(&d);
+	}
+}
+
 CLUSTER_TEST(dial, believes_only_the_member_that_was_asked)
 {
 	struct frame_punch q;
