@@ -11,8 +11,9 @@
  * When a member's process ends, what is left in its pipe is read first, for its
  * last words ("failed") say why it ended. An end that nobody has asked for is
  * trouble, except of a function whose guest has ended well: then Boxer's work is
- * done. After an end that was asked for it may be started again; then it has another
- * process and pipe, and the same file of events.
+ * done; or of one that has told that it is surplus (--over-provision), and ends well:
+ * it takes no part from then on. After an end that was asked for it may be started
+ * again; then it has another process and pipe, and the same file of events.
  */
 #include "lab/run/member.h"
 
@@ -34,6 +35,7 @@
  * struct member - a Boxer process
  * @lives: how often it was started
  * @stopped: a step wants it to end
+ * @surplus: its cluster is full, and it ends
  * @pipe: its events; @io watches it
  * @log: the file they are copied to, or -1
  * @line, @len: the line that is being read
@@ -47,7 +49,7 @@ struct member {
 	struct machine *machine;
 	struct program program;
 	unsigned lives;
-	bool stopped;
+	bool stopped, surplus;
 	struct ev_io io;
 	int pipe, log;
 	char line[LINE_BYTES];
@@ -71,7 +73,7 @@ bool member_runs(const struct member *member)
 
 bool member_takes_part(const struct member *member)
 {
-	return member->lives > 0 && !member->stopped;
+	return member->lives > 0 && !member->stopped && !member->surplus;
 }
 
 bool member_is_up(const struct member *member)
@@ -172,6 +174,26 @@ static void on_up(struct member *member, const json_t *event)
 	if (!member->up)
 		member->machine->world->n_up++;
 	member->up = true;
+}
+
+/* It is no member any more, or never was one. */
+static void retire(struct member *member)
+{
+	struct world *world = member->machine->world;
+
+	if (!member_takes_part(member))
+		return;
+	world->n_members--;
+	if (member->up)
+		world->n_up--;
+	member->up = false;
+}
+
+static void on_surplus(struct member *member, const json_t *event)
+{
+	(void)event;
+	retire(member);
+	member->surplus = true;
 }
 
 static void on_joined(struct member *member, const json_t *event)
@@ -279,7 +301,7 @@ static const struct {
 	{"listening", on_up},	       {"joined", on_joined},	{"link", on_link},
 	{"link-lost", on_link_lost},   {"connect", on_connect}, {"accept", on_accept},
 	{"member-left", on_link_lost}, {"failed", on_failed},	{"member", on_member},
-	{"profile", on_profile},       {"no-link", on_no_link},
+	{"profile", on_profile},       {"no-link", on_no_link}, {"surplus", on_surplus},
 };
 
 static void take_line(struct member *member, size_t len)
@@ -387,7 +409,7 @@ static void on_end(struct program *program)
 		set_link(member, &machine->world->plan->nodes[i], false);
 	if (member->stopped)
 		return;
-	if (has_guest && expect_code(&program->end) == 0)
+	if ((has_guest || member->surplus) && expect_code(&program->end) == 0)
 		return;
 	if (!*why)
 		why = program_tail(program, tail);
@@ -444,7 +466,7 @@ static void forget_life(struct member *member)
 	size_t n = member->machine->world->plan->n_nodes;
 
 	program_forget(&member->program);
-	member->stopped = member->too_long = member->measuring = false;
+	member->stopped = member->surplus = member->too_long = member->measuring = false;
 	member->len = 0;
 	member->control = 0;
 	member->failed[0] = '\0';
@@ -481,13 +503,8 @@ int member_start(struct machine *machine, struct error *err)
 
 void member_stop(struct member *member, int signal)
 {
-	struct world *world = member->machine->world;
-
+	retire(member);
 	member->stopped = true;
-	world->n_members--;
-	if (member->up)
-		world->n_up--;
-	member->up = false;
 	program_signal(&member->program, signal);
 }
 

@@ -21,7 +21,7 @@ int member_start(struct machine *machine, struct error *err);
 void member_stop(struct member *member, int signal);
 /** member_runs() - it was started and has not ended. */
 bool member_runs(const struct member *member);
-/** member_takes_part() - it was started, and no step wants it to end. */
+/** member_takes_part() - it was started, no step wants it to end, and it is not surplus. */
 bool member_takes_part(const struct member *member);
 /** member_free() - NULL is legal; its process is not touched. */
 void member_free(struct member *member);

@@ -101,7 +101,7 @@ static int late_joiner(const struct world *world, uint64_t limit_ns, struct erro
 	for (size_t i = world->plan->n_nodes; i-- > 0;) {
 		const struct member *member = world->machines[i].member;
 
-		if (member && !member_is_up(member)) {
+		if (member && member_takes_part(member) && !member_is_up(member)) {
 			late++;
 			first = i;
 		}

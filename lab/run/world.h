@@ -91,7 +91,7 @@ struct contact {
  * @carrier: NULL without wires
  * @by_id: index of the node to which Boxer gave that id, PLAN_NONE where unknown; a
  *	shortcut, to be checked by the node's name
- * @n_members: those that were started, and not ended because a step wanted it
+ * @n_members: those that take part, see member_takes_part()
  * @n_up: of these, those that have come up, see member_is_up()
  * @n_pairs: pairs of functions with a control link, told by both sides
  * @hearing: what a step wants to hear of its members, or NULL

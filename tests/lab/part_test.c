@@ -161,6 +161,55 @@ Test(part, options_and_what_it_starts_under_reach_the_process)
 	boxlab_close(&b);
 }
 
+#define SURPLUS                                                         \
+	"name: test\n"                                                  \
+	"check_nats: off\n"                                             \
+	"nodes:\n"                                                      \
+	"  seed: {role: seed, options: --members 2 --over-provision}\n" \
+	"  fn: {count: 3, nat: lambda}\n"                               \
+	"  late: {nat: lambda, start: later}\n"                         \
+	"steps:\n"
+
+/* One of three at the beginning, and one that comes later. */
+Test(part, who_is_surplus_ends_without_trouble)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b, SURPLUS "  - {name: two, links: all}\n"
+			       "  - name: one too many\n" START_LATE
+			       "    events: {event: surplus, node: late}\n"
+			       "  - name: ended again\n"
+			       "    member: {change: late, do: end}\n"
+			       "  - name: told once more\n" START_LATE
+			       "    events: {event: surplus, node: late}\n"
+			       "  - {name: two as before, links: all}\n");
+	boxlab_expect(&b, 0, "pass");
+	cr_expect_str_eq(boxlab_text(boxlab_step(&b, "two"), "detail"), "1 of 1");
+	cr_expect_str_eq(boxlab_text(boxlab_step(&b, "two as before"), "detail"), "1 of 1");
+	boxlab_close(&b);
+}
+
+/* It was told so, but did not end as it should. */
+Test(part, who_is_surplus_must_end_well)
+{
+	static struct boxlab b;
+
+	boxlab_try(&b, "name: test\n"
+		       "check_nats: off\n"
+		       "nodes:\n"
+		       "  seed: {role: seed, options: --members 1 --over-provision}\n"
+		       "  fn: {nat: lambda}\n"
+		       "  late: {nat: lambda, start: later,\n"
+		       "         under: [sh, -c, '\"$0\" \"$@\"; exit 3']}\n"
+		       "steps:\n"
+		       "  - name: one too many\n" START_LATE
+		       "    events: [{event: surplus, node: late}, {event: link, node: late}]\n");
+	boxlab_expect(&b, 1, "fail");
+	boxlab_expect_step(&b, "one too many", "fail",
+			   "the Boxer process of late ended with exit code 3");
+	boxlab_close(&b);
+}
+
 /* A pair that both say to have no way is not waited for, if that is enough. */
 Test(part, links_that_no_nat_allows_may_be_left_out)
 {
