@@ -198,6 +198,9 @@ static void first_joined(struct node *node, const struct frame_joined *joined,
 			  node->id, strerror(-r));
 		return;
 	}
+	/* Only now is the id ours on this machine, and with it the directory. */
+	if (directory_make(node) < 0)
+		return;
 	r = guest_locate_shim(node);
 	if (r < 0) {
 		node_fail(node, REASON_LOCAL, "cannot load libboxer-shim.so into programs: %s",
@@ -527,7 +530,7 @@ int node_run(const struct node_options *options, struct error *err)
 	node.started_at = clock_now();
 	node.silence_ns = options->silence_ns ? options->silence_ns : CHANNEL_SILENCE_NS;
 	watch_lifeline(&node);
-	if (start(&node) == 0)
+	if (directory_check(&node) == 0 && start(&node) == 0)
 		ev_run(node.loop, 0);
 	else
 		node.exit_status = NODE_EXIT_FAILED;

@@ -4,7 +4,6 @@
 #include "boxer/answer.h"
 #include "boxer/api.h"
 #include "boxer/dial.h"
-#include "boxer/directory.h"
 #include "boxer/guest.h"
 #include "boxer/handoff.h"
 #include "boxer/node.h"
@@ -54,10 +53,7 @@ int rooms_open(struct node *node, const struct peer_ops *peer_ops,
 	config.relay = node->relay;
 	if (r == 0)
 		r = peers_new(&config, &node->peers);
-	if (r == 0)
-		r = api_new(node, &node->api);
-	/* Only now is the id ours on this machine, and with it the directory. */
-	return r < 0 ? r : directory_make(node);
+	return r < 0 ? r : api_new(node, &node->api);
 }
 
 void rooms_close(struct node *node)

@@ -302,27 +302,70 @@ CLUSTER_TEST(run, removes_the_directory_that_it_made)
 	cluster_stop(&c);
 }
 
-static const char *const bad_dirs[] = {"/mnt/key", "/mnt/missing/dir", "/mnt/link", "/proc"};
+static const struct {
+	const char *dir;
+	const char *words;
+} bad_dirs[] = {
+	{"/mnt/key", "--dir /mnt/key can't be used: Not a directory"},
+	{"/mnt/missing/dir", "--dir /mnt/missing/dir can't be used: No such file"},
+	{"/mnt/link", "--dir /mnt/link can't be used: it is a symbolic link"},
+	{"/mnt/group", "--dir /mnt/group can't be used: others may write to it"},
+	{"/mnt/all", "--dir /mnt/all can't be used: others may write to it"},
+};
 
-/* In a directory that others may write to, the name could be a trap. */
+/*
+ * In a directory that others may write to, the name could be a trap. That was found out
+ * when an id was spent already, and not said.
+ */
 CLUSTER_TEST(run, refuses_a_directory_that_is_not_its_own)
 {
 	struct cluster c;
 
 	cluster_start(&c, NULL);
 	USERNS_CHECK(mkdir("/mnt/elsewhere", 0700) == 0 &&
-			     symlink("/mnt/elsewhere", "/mnt/link") == 0,
+			     symlink("/mnt/elsewhere", "/mnt/link") == 0 &&
+			     mkdir("/mnt/group", 0700) == 0 && chmod("/mnt/group", 0720) == 0 &&
+			     mkdir("/mnt/all", 0700) == 0 && chmod("/mnt/all", 01703) == 0,
 		     "%m");
 	for (size_t i = 0; i < ARRAY_SIZE(bad_dirs); i++) {
 		struct child n;
 
-		node_start(&n, &c, "run", "a", "--dir", bad_dirs[i], "--", GUEST, "end", "0", NULL);
+		node_start(&n, &c, "run", "a", "--dir", bad_dirs[i].dir, "--", GUEST, "end", "0",
+			   NULL);
 		node_check_failed(&n, "local-resource");
+		USERNS_CHECK(strstr(child_errors(&n), bad_dirs[i].words), "%s", child_errors(&n));
 		(void)close(n.errors);
-		child_await(&c.seed, "leave");
 	}
+	child_drain(&c.seed);
+	USERNS_CHECK(!child_has_said(&c.seed, "join"), "an id was spent");
 	USERNS_CHECK(access("/mnt/elsewhere/members", F_OK) < 0, "it went through the link");
 	USERNS_CHECK(access("/mnt/key", F_OK) == 0, "the file is gone");
+	cluster_stop(&c);
+}
+
+/* Only now is it known that there can't be files. */
+CLUSTER_TEST(run, fails_where_no_file_can_be_made)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	node_start(&n, &c, "run", "a", "--dir", "/proc", "--", GUEST, "end", "0", NULL);
+	node_check_failed(&n, "local-resource");
+	cluster_stop(&c);
+}
+
+/* Anybody may read in it: the list is no secret. */
+CLUSTER_TEST(run, takes_a_directory_that_is_there)
+{
+	struct cluster c;
+	struct child n;
+
+	cluster_start(&c, NULL);
+	USERNS_CHECK(mkdir("/mnt/dir", 0700) == 0 && chmod("/mnt/dir", 0755) == 0, "%m");
+	node_start(&n, &c, "run", "a", "--dir", "/mnt/dir", "--", GUEST, "end", "0", NULL);
+	node_check_end(&n, 0, "");
+	USERNS_CHECK(access("/mnt/dir", F_OK) == 0, "a directory that was given is the giver's");
 	cluster_stop(&c);
 }
 
