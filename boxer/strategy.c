@@ -190,7 +190,9 @@ int strategy_parse(const char *list, unsigned *ret_allowed)
 		if (!strategy_by_name(name))
 			return -EINVAL;
 		allowed |= STRATEGY_BIT(strategy_by_name(name)->id);
-		list += len + (list[len] == ',');
+		list += len;
+		if (*list && *++list == '\0')
+			return -EINVAL;
 	}
 	if (allowed == 0)
 		return -EINVAL;

@@ -98,7 +98,7 @@ bool strategy_needs_filtering(const struct profile *self, const struct profile *
 			      unsigned allowed);
 /** strategy_spread() - how many ports are tried for one that is foretold, if the peer @asked. */
 size_t strategy_spread(uint16_t asked);
-/** strategy_parse() - "direct,relay" into bits. Return: 0, or -EINVAL for an unknown name. */
+/** strategy_parse() - "direct,relay" into bits. Return: 0, or -EINVAL: not names of them. */
 int strategy_parse(const char *list, unsigned *ret_allowed);
 
 #endif

@@ -141,14 +141,22 @@ static int take_option(struct arguments *a, const struct spec *spec, const char 
 	return 0;
 }
 
-static int bad_value(const char *verb, const struct spec *spec, const char *value)
+/* @r: what take_option() gave. */
+static int bad_value(const char *verb, const struct spec *spec, const char *value, int r)
 {
+	if (r == -ENOMEM)
+		return local_usage(verb, "--%s: no memory", spec->name);
 	switch (spec->kind) {
 	case KIND_NAMES:
-		return local_usage(verb,
-				   "--%s wants at most %d names, separated by commas, not '%s'",
-				   spec->name, GATE_NAMES_MAX, value);
+		if (r == -E2BIG)
+			return local_usage(verb, "--%s takes at most %d names", spec->name,
+					   GATE_NAMES_MAX);
+		return local_usage(verb, "--%s wants names with commas between, not '%s'",
+				   spec->name, value);
 	case KIND_ROLE:
+		if (r == -E2BIG)
+			return local_usage(verb, "--%s may be given at most %d times", spec->name,
+					   GATE_ROLES_MAX);
 		return local_usage(verb, "--%s wants a role and a number, like worker=3, not '%s'",
 				   spec->name, value);
 	case KIND_TEXT:
@@ -166,7 +174,7 @@ static int parse(int argc, char **argv, int which, struct arguments *a)
 {
 	struct option options[ARRAY_SIZE(specs) + 1] = {0};
 	size_t n = 0;
-	int c;
+	int c, r;
 
 	for (size_t s = 0; s < ARRAY_SIZE(specs); s++) {
 		if (!(specs[s].verbs & which))
@@ -186,8 +194,9 @@ static int parse(int argc, char **argv, int which, struct arguments *a)
 			return EXIT_SUCCESS;
 		}
 		spec = &specs[c - OPTION_VALUES];
-		if (take_option(a, spec, optarg) < 0)
-			return bad_value(argv[0], spec, optarg);
+		r = take_option(a, spec, optarg);
+		if (r < 0)
+			return bad_value(argv[0], spec, optarg, r);
 	}
 	return -1;
 }
@@ -384,7 +393,7 @@ static int take_strategies(const char *verb, const char *list, unsigned *ret)
 		return -1;
 	return local_usage(
 		verb,
-		"--strategies: '%s' names one that there is not; there are direct, private, "
+		"--strategies wants names with commas between, not '%s'; there are direct, private, "
 		"simultaneous, reverse, sequential, synchronised, predict, birthday and relay",
 		list);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The boxer command: what it makes of its arguments. */
 #include "base/cleanup.h"
+#include "boxer/gate.h"
 #include "tests/boxer/node.h"
 
 #include <criterion/criterion.h>
@@ -134,6 +135,15 @@ static const struct {
 	{{"node", "--timeout", "86401"}, 2, "--timeout wants a number"},
 	{{"node", "--timeout", "1.5"}, 2, "--timeout wants a number"},
 	{{"node", "--timeout", "99999999999999999999"}, 2, "--timeout wants a number"},
+	{{"node", "--wait-name", "a,,b"},
+	 2,
+	 "--wait-name wants names with commas between, not 'a,,"},
+	{{"node", "--wait-name", "a,"}, 2, "--wait-name wants names with commas between, not 'a,'"},
+	{{"node", "--wait-role", "a"}, 2, "--wait-role wants a role and a number, like worker=3"},
+	{{"node", SEED_1, KEY, "--strategies", "direct,"},
+	 2,
+	 "names with commas between, not 'dir"},
+	{{"node", SEED_1, KEY, "--strategies", "magic"}, 2, "there are direct, private, "},
 	{{"node", SEED_1, KEY, "--events", "x"}, 2, "--events wants a number"},
 	{{"node", SEED_1, KEY, "--events", "77"}, 2, "--events names no open descriptor"},
 	{{"seed", "--listen", "127.0.0.1:0", "--second", "localhost", KEY}, 2, "is not an address"},
@@ -189,6 +199,31 @@ CLUSTER_TEST(command, is_understood_or_refused_in_words)
 				     "row %zu: '%s' does not say '%s'", i, child_errors(&n), words);
 		(void)close(n.errors);
 	}
+}
+
+static void check_refused(const char *const *argv, const char *words)
+{
+	struct child n;
+
+	child_start(&n, argv, NULL);
+	node_check_end(&n, 2, words);
+	(void)close(n.errors);
+}
+
+/* It was said that one role more was no role, and that a bad name was one too many. */
+CLUSTER_TEST(command, tells_too_many_from_what_is_none)
+{
+	const char *roles[GATE_ROLES_MAX + 4] = {BOXER_PATH, "node"};
+	const char *names[] = {BOXER_PATH, "node", "--wait-name", NULL, NULL};
+	static char list[2 * (GATE_NAMES_MAX + 1)];
+
+	for (size_t i = 0; i <= GATE_ROLES_MAX; i++)
+		roles[i + 2] = "--wait-role=worker=1";
+	check_refused(roles, "--wait-role may be given at most 16 times");
+	for (size_t i = 0; i <= GATE_NAMES_MAX; i++)
+		(void)memcpy(list + 2 * i, i < GATE_NAMES_MAX ? "a," : "a", 2);
+	names[3] = list;
+	check_refused(names, "--wait-name takes at most 256 names");
 }
 
 static const struct {

@@ -222,6 +222,8 @@ Test(strategy, list_is_parsed)
 	cr_expect_eq(strategy_parse("direct,magic", &allowed), -EINVAL);
 	cr_expect_eq(strategy_parse("", &allowed), -EINVAL);
 	cr_expect_eq(strategy_parse(",", &allowed), -EINVAL);
+	cr_expect_eq(strategy_parse("direct,", &allowed), -EINVAL);
+	cr_expect_eq(strategy_parse("direct,,relay", &allowed), -EINVAL);
 	cr_expect_eq(strategy_parse("directdirectdirectdirectdirectdirectdirect", &allowed),
 		     -EINVAL);
 	cr_expect_eq(allowed, 7);
