@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The bounds that docs/security.md promises are those of the headers. */
+/* The bounds and the deadlines that docs/ promises are those of the sources. */
+#include "base/clock.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TEXT_MAX (256 * 1024)
-#define CELL_MAX 64
+#define CELL_MAX 96
 
 static void read_file(const char *path, char ret_text[static TEXT_MAX])
 {
@@ -18,63 +20,121 @@ static void read_file(const char *path, char ret_text[static TEXT_MAX])
 	ret_text[n] = '\0';
 }
 
-/* What a header writes for "5 s", "200 ms", "256 KiB", "64". */
-static void in_c(const char *value, char ret[static CELL_MAX])
-{
-	unsigned long n;
-	char unit[8] = "";
+static const struct {
+	const char *word;
+	double factor;
+} units[] = {
+	{"s", NS_PER_S},	  {"ms", NS_PER_MS},	  {"KiB", 1024},
+	{"MiB", 1024. * 1024},	  {"NS_PER_S", NS_PER_S}, {"NS_PER_MS", NS_PER_MS},
+	{"NS_PER_US", NS_PER_US},
+};
 
-	if (sscanf(value, "%lu %7s", &n, unit) < 1)
-		(void)snprintf(ret, CELL_MAX, "%s", "");
-	else if (strcmp(unit, "s") == 0)
-		(void)snprintf(ret, CELL_MAX, "(%lu * 1000000000ULL)", n);
-	else if (strcmp(unit, "ms") == 0)
-		(void)snprintf(ret, CELL_MAX, "(%lu * 1000000ULL)", n);
-	else if (strcmp(unit, "KiB") == 0)
-		(void)snprintf(ret, CELL_MAX, "(%luUL * 1024)", n);
-	else if (strcmp(unit, "MiB") == 0)
-		(void)snprintf(ret, CELL_MAX, "(%luUL * 1024)", 1024 * n);
-	else
-		(void)snprintf(ret, CELL_MAX, "%lu", n);
+static double factor_of(const char *unit)
+{
+	double number;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(unit, units[i].word) == 0)
+			return units[i].factor;
+	return sscanf(unit, "%lf", &number) == 1 ? number : -1;
 }
 
-static void assert_defined(const char *name, const char *value, const char *header)
+/* "5 s", "256 KiB", "64", "3.5 s, and more". Return: in ns, bytes, ...; -1: nothing of the kind. */
+static double promised(const char *cell)
+{
+	char unit[CELL_MAX];
+	double number;
+
+	switch (sscanf(cell, "%lf %95[a-zA-Z]", &number, unit)) {
+	case 1:
+		return number;
+	case 2:
+		return number * factor_of(unit);
+	default:
+		return -1;
+	}
+}
+
+/* "64", "(5 * 1000000000ULL)", "(256UL * 1024)", "(2 * NS_PER_S)". */
+static double defined(const char *body)
+{
+	char factor[CELL_MAX];
+	double number;
+
+	if (*body != '(')
+		return sscanf(body, "%lf", &number) == 1 ? number : -1;
+	if (sscanf(body, "(%lf%*[UL *]%95[A-Z0-9_])", &number, factor) != 2)
+		return -1;
+	return number * factor_of(factor);
+}
+
+/* What stands behind the name in its #define. */
+static const char *find_define(const char *name, const char *source)
 {
 	static char text[TEXT_MAX];
-	char path[512], define[96], expected[CELL_MAX];
-	const char *at;
+	char path[512], define[128];
 
-	(void)snprintf(path, sizeof(path), "%s/%s", SOURCE_PATH, header);
+	(void)snprintf(path, sizeof(path), "%s/%s", SOURCE_PATH, source);
 	read_file(path, text);
 	(void)snprintf(define, sizeof(define), "#define %s", name);
-	at = strstr(text, define);
-	cr_assert(at, "%s has no %s", header, name);
-	at += strlen(define);
-	cr_assert(*at == ' ' || *at == '\t', "%s has no %s", header, name);
-	at += strspn(at, " \t");
-	in_c(value, expected);
-	cr_expect_eq(strncmp(at, expected, strlen(expected)), 0, "%s is not %s: %.30s", name, value,
-		     at);
-	at += strlen(expected);
-	cr_expect(!*expected || !strchr("0123456789", *at), "%s is not %s", name, value);
+	for (const char *at = text; (at = strstr(at, define)); at++)
+		if (strchr(" \t", at[strlen(define)]))
+			return at + strlen(define) + strspn(at + strlen(define), " \t");
+	cr_assert_fail("%s has no %s", source, name);
+	return NULL;
 }
 
-Test(security_doc, names_bounds_that_are_those_of_the_headers)
+/* One without a value is only named. */
+static void expect_defined(const char *name, const char *value, const char *source)
+{
+	const char *body = find_define(name, source);
+	double number = promised(value);
+
+	if (!value[strspn(value, " ")])
+		return;
+	cr_expect_gt(number, 0, "%s: what is %s?", name, value);
+	cr_expect_float_eq(number, defined(body), 1e-3, "%s is not %s: %.30s", name, value, body);
+}
+
+static bool is_bound(const char *line, char *ret_name, char *ret_value, char *ret_source)
+{
+	return sscanf(line, "| `%95[A-Z_]` |%95[^|]| `%95[a-z_/.]` |", ret_name, ret_value,
+		      ret_source) == 3;
+}
+
+static bool is_deadline(const char *line, char *ret_name, char *ret_value, char *ret_source)
+{
+	return sscanf(line, "| %*[^|]|%95[^|]| `%95[A-Z_]` | `%95[a-z_/.]` |", ret_value, ret_name,
+		      ret_source) == 3;
+}
+
+static unsigned expect_table(const char *path, bool (*is_row)(const char *, char *, char *, char *))
 {
 	static char text[TEXT_MAX];
-	char *line, *save;
+	char name[CELL_MAX], value[CELL_MAX], source[CELL_MAX];
 	unsigned n = 0;
+	char *save;
 
-	read_file(SOURCE_PATH "/docs/security.md", text);
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char name[CELL_MAX], value[CELL_MAX] = "", header[CELL_MAX];
-
-		if (sscanf(line, "| `%63[A-Z_]` | %63[^|]| `%63[a-z/.]` |", name, value, header) !=
-			    3 &&
-		    sscanf(line, "| `%63[A-Z_]` | | `%63[a-z/.]` |", name, header) != 2)
+	read_file(path, text);
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (!is_row(line, name, value, source))
 			continue;
-		assert_defined(name, value, header);
+		expect_defined(name, value, source);
 		n++;
 	}
-	cr_expect_gt(n, 20, "%u bounds were found", n);
+	return n;
+}
+
+Test(docs, promise_the_bounds_of_the_headers)
+{
+	unsigned n = expect_table(SOURCE_PATH "/docs/security.md", is_bound);
+
+	cr_expect_gt(n, 30, "%u bounds were found", n);
+}
+
+Test(docs, promise_the_deadlines_of_the_sources)
+{
+	unsigned n = expect_table(SOURCE_PATH "/docs/protocol.md", is_deadline);
+
+	cr_expect_gt(n, 20, "%u deadlines were found", n);
 }
