@@ -180,6 +180,11 @@ void dial_tell(struct dial *d, const struct addr *target)
 
 	d->told = *target;
 	d->done = NULL;
+	/* A program that does not wait is not held any more. */
+	if (d->ends_at < d->started_at + DIAL_DEADLINE_NS) {
+		d->ends_at = d->started_at + DIAL_DEADLINE_NS;
+		dial_arm(d, dial_limit(d));
+	}
 	if (d->haste.rto_max_ms == 0)
 		d->haste = sock_hasten(d->fd);
 	follow(d);

@@ -284,6 +284,27 @@ STAGE_TEST(dialling, a_program_that_does_not_wait_finds_the_reason)
 	program_end(&p);
 }
 
+/* It was held for a moment only, but its SYN has all the time. */
+STAGE_TEST(dialling, a_program_that_does_not_wait_is_given_time_once_it_is_told)
+{
+	struct program p = program_new(AF_INET);
+	int silent[2];
+	struct addr at = peer_silent_port(silent);
+	uint64_t begun = clock_now();
+
+	stage_profiles(&nat_plain, &nat_refusing);
+	(void)fcntl(p.fd, F_SETFL, O_NONBLOCK);
+	program_ask(&p);
+	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
+	peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &at);
+	program_connect(&p, &at);
+	STAGE_UNTIL(clock_now() > begun + 2 * DIAL_HELD_NS);
+	USERNS_CHECK(sock_state(p.fd) == TCP_SYN_SENT, "%d", sock_state(p.fd));
+	(void)close(silent[0]);
+	(void)close(silent[1]);
+	program_end(&p);
+}
+
 /*
  * Found by reading: a shutdown of a socket that was not connecting had no effect on
  * the connect() that followed, but for what could be sent on it.
