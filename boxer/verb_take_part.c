@@ -88,7 +88,7 @@ static const struct spec {
 	{"relay", "", FOR_SEED | FOR_NODE | FOR_RUN, KIND_FLAG, AT(relay), 0,
 	 "pass on data between members that have no other way"},
 	{"state", "FILE", FOR_SEED, KIND_TEXT, AT(state), 0,
-	 "keep there which ids have been used, over restarts"},
+	 "keep there who has which place, over restarts"},
 	{"events", "FD", FOR_SEED | FOR_NODE | FOR_RUN, KIND_NUMBER, AT(events), INT_MAX,
 	 "write JSON lines to that descriptor"},
 	{"lifeline", "FD", FOR_NODE, KIND_NUMBER, AT(lifeline), INT_MAX,

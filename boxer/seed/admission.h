@@ -8,6 +8,7 @@
 
 #include "boxer/members.h"
 #include "boxer/reason.h"
+#include "boxer/seed/places.h"
 
 #include <stdbool.h>
 
@@ -28,26 +29,28 @@ struct admission_policy {
 /**
  * struct admission_request - somebody who wants to join
  * @from: as the seed sees it
- * @same: the member that has the same token, or NULL
+ * @same: the id that is its own, for a member or a place has the same token; or
+ *	FRAME_ID_JOINING
  */
 struct admission_request {
 	const struct frame_join *join;
 	struct addr from;
-	const struct frame_member *same;
+	uint32_t same;
 };
 
 /**
  * admission_decide() - may it?
+ * @places: of members that have not come back yet
  * @next_id: for who claims none
- * @ret_id: @request->same's if that is who has come back; untouched unless admitted
+ * @ret_id: @request->same if that is who has come back; untouched unless admitted
  *
  * Who claims an id that is free is believed, for it holds the key and a seed that was
- * restarted knows of nobody.
+ * restarted may know of nobody.
  *
  * Return: REASON_NONE, or why not.
  */
 enum reason admission_decide(const struct admission_policy *policy, const struct members *members,
-			     const struct admission_request *request, uint32_t next_id,
-			     uint32_t *ret_id);
+			     const struct places *places, const struct admission_request *request,
+			     uint32_t next_id, uint32_t *ret_id);
 
 #endif

@@ -12,6 +12,7 @@
 /* Members have none; their channel notices when they fall silent. */
 static const uint64_t patience[CLIENT_MEMBER] = {
 	[CLIENT_PENDING] = CLIENTS_PENDING_NS,
+	[CLIENT_WAITING] = CLIENTS_PENDING_NS,
 	[CLIENT_VISITOR] = CLIENTS_VISIT_NS,
 };
 
@@ -89,6 +90,7 @@ void clients_start(struct seed *seed)
 	for (int i = 0; i < CLIENT_STATES; i++)
 		TAILQ_INIT(&seed->clients.lists[i]);
 	seed->clients.max[CLIENT_PENDING] = sock_quota(CLIENTS_PENDING_MAX, CLIENTS_SHARE);
+	seed->clients.max[CLIENT_WAITING] = seed->clients.max[CLIENT_PENDING];
 	seed->clients.max[CLIENT_VISITOR] = sock_quota(CLIENTS_VISITORS_MAX, CLIENTS_SHARE);
 	ev_timer_init(&seed->clients.sweeper, on_sweep, 1., 1.);
 	seed->clients.sweeper.data = seed;

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#define CLIENTS_PENDING_MAX  1024 /* connections that have not joined */
+#define CLIENTS_PENDING_MAX  1024 /* connections that have not joined; or wait for the answer */
 #define CLIENTS_SHARE	     8	  /* or fewer, see sock_quota() */
 #define CLIENTS_PENDING_NS   (10 * 1000000000ULL)
 #define CLIENTS_VISITORS_MAX 64
@@ -28,6 +28,7 @@ struct seed;
 /** enum client_state - which list it is on */
 enum client_state {
 	CLIENT_PENDING, /* not authenticated, or not joined yet */
+	CLIENT_WAITING, /* its JOIN is not answered yet, see boxer/seed/grace.h */
 	CLIENT_VISITOR, /* is measured, and no member */
 	CLIENT_MEMBER,
 	CLIENT_STATES,
@@ -37,6 +38,7 @@ enum client_state {
  * struct client - a connection
  * @from, @at: the other side, and our own endpoint to which it came
  * @since: it is in this state
+ * @join: what it has asked for, as long as it waits
  * @record: what is known of it; others know what is in seed->members
  * @seen: what other endpoints of ours have seen of it, and its token
  * @probed_at: when it was last dialled in to, or 0
@@ -49,6 +51,7 @@ struct client {
 	enum client_state state;
 	struct addr from, at;
 	uint64_t since;
+	struct frame_join join;
 	struct frame_member record;
 	struct sighting seen;
 	struct budget introductions;

@@ -11,10 +11,10 @@
 
 #include "base/clock.h"
 #include "boxer/seed/admission.h"
+#include "boxer/seed/grace.h"
 #include "boxer/seed/seed.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 static void reject(struct client *c, const char *name, enum reason reason)
@@ -128,8 +128,8 @@ static void enter(struct client *c, const char *event)
 	     EV_TEXT("ports", profile_ports_names[p->ports]));
 }
 
-static enum reason decide(const struct client *c, const struct frame_join *join,
-			  const struct client *same, uint32_t *ret_id)
+static enum reason decide(const struct client *c, const struct frame_join *join, uint32_t same,
+			  uint32_t *ret_id)
 {
 	const struct seed_options *options = c->seed->options;
 	struct admission_policy policy = {
@@ -140,20 +140,31 @@ static enum reason decide(const struct client *c, const struct frame_join *join,
 	struct admission_request request = {
 		.join = join,
 		.from = c->from,
-		.same = same && same->state == CLIENT_MEMBER ? &same->record : NULL,
+		.same = same,
 	};
 
-	return admission_decide(&policy, &c->seed->members, &request, c->seed->next_id, ret_id);
+	return admission_decide(&policy, &c->seed->members, &c->seed->places, &request,
+				c->seed->next_id, ret_id);
 }
 
-static void use_id(struct seed *seed, uint32_t id)
+/* By the token that it shows. Return: its id, or FRAME_ID_JOINING. */
+static uint32_t who_is(const struct seed *seed, const struct client *same,
+		       const uint8_t token[static FRAME_TOKEN_LEN])
 {
-	int r = state_keep(&seed->state, id + 1);
+	const struct place *place = places_by_token(&seed->places, token);
 
-	seed->next_id = id + 1;
-	if (r < 0)
-		(void)fprintf(stderr, "boxer seed: cannot write %s: %s, ignoring\n",
-			      seed->options->state, strerror(-r));
+	if (same && same->state == CLIENT_MEMBER)
+		return same->record.id;
+	return place ? place->id : FRAME_ID_JOINING;
+}
+
+static void take_sightings(struct client *c, const uint8_t token[static FRAME_TOKEN_LEN])
+{
+	struct sighting seen = sightings_take(&c->seed->sightings, token);
+
+	for (size_t i = 0; i < seen.n; i++)
+		(void)sighting_add(&c->seen, &seen.views[i]);
+	(void)memcpy(c->seen.token, token, sizeof(c->seen.token));
 }
 
 void membership_join(struct client *c, const struct frame_join *join)
@@ -161,16 +172,17 @@ void membership_join(struct client *c, const struct frame_join *join)
 	struct seed *seed = c->seed;
 	struct client *same = clients_by_token(&seed->clients, join->token);
 	bool again = same && same->state == CLIENT_MEMBER;
+	uint32_t known = who_is(seed, same, join->token), id;
 	enum reason reason;
-	uint32_t id;
 
-	c->seen = sightings_take(&seed->sightings, join->token);
-	(void)memcpy(c->seen.token, join->token, sizeof(c->seen.token));
+	take_sightings(c, join->token);
 	if (join->flags & FRAME_FLAG_VISIT) {
 		visit(c, join);
 		return;
 	}
-	reason = decide(c, join, same, &id);
+	reason = decide(c, join, known, &id);
+	if (grace_holds(c, join, known, reason))
+		return;
 	if (reason != REASON_NONE) {
 		reject(c, join->name, reason);
 		return;
@@ -178,8 +190,10 @@ void membership_join(struct client *c, const struct frame_join *join)
 	if (same)
 		supersede(c, same);
 	fill_record(c, join, id);
+	places_remove(&seed->places, id);
 	if (id >= seed->next_id)
-		use_id(seed, id);
+		ledger_use_id(seed, id);
+	ledger_changed(seed);
 	enter(c, again ? "rejoin" : "join");
 }
 
@@ -199,6 +213,7 @@ void membership_part(struct client *c, enum reason reason)
 		return;
 	(void)members_remove(&seed->members, gone.id);
 	barriers_forget(seed->barriers, gone.id);
+	ledger_changed(seed);
 	gone.version = ++seed->members.version;
 	len = frame_encode_gone(&gone, body, sizeof(body));
 	if (len > 0)

@@ -12,6 +12,7 @@
  */
 #include "boxer/seed/seed.h"
 
+#include "boxer/seed/grace.h"
 #include "boxer/seed/introductions.h"
 #include "boxer/seed/membership.h"
 
@@ -36,6 +37,16 @@ static int on_stranger_frame(struct client *c, uint8_t type, const uint8_t *body
 		return -EPROTO;
 	membership_join(c, &join);
 	return 0;
+}
+
+/* It has said all that it may. */
+static int on_waiting_frame(struct client *c, uint8_t type, const uint8_t *body, size_t len)
+{
+	(void)c;
+	(void)type;
+	(void)body;
+	(void)len;
+	return -EPROTO;
 }
 
 static int on_visitor_frame(struct client *c, uint8_t type, const uint8_t *body, size_t len)
@@ -79,6 +90,7 @@ static void on_frame(struct channel *ch, void *arg, uint8_t type, const uint8_t 
 	static int (*const by_state[CLIENT_STATES])(struct client * c, uint8_t type,
 						    const uint8_t *body, size_t len) = {
 		[CLIENT_PENDING] = on_stranger_frame,
+		[CLIENT_WAITING] = on_waiting_frame,
 		[CLIENT_VISITOR] = on_visitor_frame,
 		[CLIENT_MEMBER] = on_member_frame,
 	};
@@ -170,6 +182,7 @@ static void close_rooms(struct seed *seed)
 	observer_free(seed->observer);
 	relay_free(seed->relay);
 	clients_stop(seed);
+	grace_stop(seed);
 	prober_free(seed->prober);
 	barriers_free(seed->barriers);
 	membership_stop(seed);
@@ -196,7 +209,7 @@ static int open_rooms(struct seed *seed, struct error *err)
 	if (!seed->reception || !seed->observer || !seed->relay || !seed->prober || !seed->barriers)
 		return error_set(err, ENOMEM, "out of memory");
 	r = listeners_open(&seed->listeners, &options->listen, &options->second, err);
-	return r < 0 ? r : state_open(&seed->state, options->state, &seed->next_id, err);
+	return r < 0 ? r : ledger_open(seed, err);
 }
 
 static void serve(struct seed *seed)
@@ -204,8 +217,8 @@ static void serve(struct seed *seed)
 	const struct addr *at = &seed->listeners.at[0];
 	struct ev_signal term, interrupt;
 	char text[ADDR_TEXT_MAX];
-	int r;
 
+	grace_start(seed);
 	listeners_start(&seed->listeners, seed->loop, on_accepted, seed);
 	ev_signal_init(&term, on_signal, SIGTERM);
 	ev_signal_start(seed->loop, &term);
@@ -216,10 +229,7 @@ static void serve(struct seed *seed)
 	EMIT(&seed->options->events, "listening", EV_ADDR("address", at));
 	(void)fprintf(stderr, "boxer seed: listening on %s\n", addr_format(at, text));
 	ev_run(seed->loop, 0);
-	r = state_close(&seed->state, seed->next_id);
-	if (r < 0)
-		(void)fprintf(stderr, "boxer seed: cannot write %s: %s\n", seed->options->state,
-			      strerror(-r));
+	ledger_close(seed);
 }
 
 int seed_run(const struct seed_options *options, struct error *err)

@@ -19,7 +19,9 @@
 #include "boxer/relay.h"
 #include "boxer/seed/barriers.h"
 #include "boxer/seed/clients.h"
+#include "boxer/seed/ledger.h"
 #include "boxer/seed/listeners.h"
+#include "boxer/seed/places.h"
 #include "boxer/seed/prober.h"
 #include "boxer/seed/sightings.h"
 #include "boxer/seed/state.h"
@@ -61,7 +63,9 @@ struct seed {
 	struct clients clients;
 	struct sightings sightings;
 	struct members members; /* as they were last told */
-	struct ev_timer update_timer;
+	struct ev_timer update_timer, grace_timer, ledger_timer;
+	struct places places; /* of members that have not come back yet */
+	bool claimed;	      /* somebody has come back of whom nothing is known */
 	struct state state;
 	uint32_t next_id;
 };

@@ -2,6 +2,7 @@
 /* Members that come back: to the same seed, to one that was restarted, or as somebody else. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "boxer/seed/ledger.h"
 #include "boxer/seed/state.h"
 #include "tests/boxer/cluster.h"
 
@@ -12,6 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STATE CLUSTER_DIR "/state"
@@ -27,31 +30,57 @@ static void ask_to_join(struct cluster *c, struct speaker *s, const char *name, 
 	cluster_send_join(s, &join);
 }
 
+/* The next frame that is no PING: who waits for its answer is pinged meanwhile. */
+static struct speaker_frame hear(struct speaker *s)
+{
+	struct speaker_frame f = {0};
+
+	do
+		USERNS_CHECK(speaker_receive(s, &f) == 0, "no answer");
+	while (f.type == FRAME_PING);
+	return f;
+}
+
+static uint32_t hear_joined(struct speaker *s)
+{
+	struct speaker_frame f = hear(s);
+	struct frame_joined joined;
+
+	USERNS_CHECK(f.type == FRAME_JOINED && frame_decode_joined(f.body, f.len, &joined) == 0,
+		     "a frame of type %u", f.type);
+	return joined.id;
+}
+
+static void check_refused(struct speaker *s, enum reason expected)
+{
+	struct speaker_frame f = hear(s);
+	uint16_t reason = REASON_NONE;
+
+	USERNS_CHECK(f.type == FRAME_REJECT && frame_decode_reason(f.body, f.len, &reason) == 0,
+		     "a frame of type %u", f.type);
+	USERNS_CHECK(reason == expected, "%s", reason_name((enum reason)reason));
+	speaker_close(s);
+}
+
 static uint32_t joins(struct cluster *c, struct speaker *s, const char *name, uint8_t life,
 		      uint32_t claim)
 {
-	struct frame_joined joined;
-	struct speaker_frame f;
+	uint32_t id;
 
 	ask_to_join(c, s, name, life, claim);
-	USERNS_CHECK(speaker_receive(s, &f) == 0 && f.type == FRAME_JOINED &&
-			     frame_decode_joined(f.body, f.len, &joined) == 0,
-		     "%s: a frame of type %u", name, f.type);
-	while (cluster_next_member(s).id != joined.id)
+	id = hear_joined(s);
+	while (cluster_next_member(s).id != id)
 		;
-	return joined.id;
+	return id;
 }
 
 static void check_rejected(struct cluster *c, const char *name, uint8_t life, uint32_t claim,
 			   enum reason expected)
 {
 	struct speaker s;
-	enum reason reason;
 
 	ask_to_join(c, &s, name, life, claim);
-	reason = cluster_rejection(&s);
-	USERNS_CHECK(reason == expected, "%s: %s", name, reason_name(reason));
-	speaker_close(&s);
+	check_refused(&s, expected);
 }
 
 CLUSTER_TEST(claim, takes_over_from_an_old_connection_and_nobody_is_told_of_a_loss)
@@ -100,11 +129,50 @@ CLUSTER_TEST(claim, of_an_id_that_another_life_has_is_rejected)
 	cluster_stop(&c);
 }
 
+static uint32_t read_state(size_t *ret_members)
+{
+	cleanup_close int fd = open(STATE, O_RDONLY | O_CLOEXEC);
+	char text[64] = "";
+	uint32_t id = 0;
+
+	USERNS_CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0, "%m");
+	USERNS_CHECK(sscanf(text, "next_id %" SCNu32 " members %zu", &id, ret_members) == 2, "%s",
+		     text);
+	return id;
+}
+
+static void await_state(size_t members)
+{
+	uint64_t deadline = clock_now() + 10 * NS_PER_S;
+	size_t n;
+
+	while (read_state(&n), n != members) {
+		USERNS_CHECK(clock_now() < deadline, "%zu members, not %zu", n, members);
+		(void)usleep(10000);
+	}
+}
+
+/* On the same address, where the connections of before have not all ended yet. */
+static void restart(struct cluster *c, const char *const *more)
+{
+	const char *argv[16] = {"--listen", NULL};
+	char text[ADDR_TEXT_MAX];
+	size_t n = 2;
+
+	child_signal(&c->seed, SIGKILL);
+	(void)child_end(&c->seed);
+	(void)memcpy(text, c->text, sizeof(text));
+	argv[1] = text;
+	while (*more && n < ARRAY_SIZE(argv) - 1)
+		argv[n++] = *more++;
+	cluster_start_seed(c, argv, NULL);
+	USERNS_CHECK(strcmp(c->text, text) == 0, "%s, not %s", c->text, text);
+}
+
 CLUSTER_TEST(claim, is_believed_after_a_restart_in_any_order)
 {
 	static const unsigned order[] = {0, 4, 3, 1, 2};
 	struct speaker s[5], late;
-	char text[ADDR_TEXT_MAX];
 	struct cluster c;
 
 	cluster_start(&c, "--state", STATE, NULL);
@@ -112,13 +180,8 @@ CLUSTER_TEST(claim, is_believed_after_a_restart_in_any_order)
 		USERNS_CHECK(
 			joins(&c, &s[i], cluster_name(i), (uint8_t)(i + 1), FRAME_ID_JOINING) == i,
 			"id");
-	child_signal(&c.seed, SIGKILL);
-	(void)child_end(&c.seed);
-	/* On the same address, where the connections of before have not all ended yet. */
-	(void)memcpy(text, c.text, sizeof(text));
-	cluster_start_seed(&c, (const char *const[]){"--state", STATE, "--listen", text, NULL},
-			   NULL);
-	USERNS_CHECK(strcmp(c.text, text) == 0, "%s, not %s", c.text, text);
+	await_state(5);
+	restart(&c, (const char *const[]){"--state", STATE, NULL});
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		unsigned who = order[i];
 		uint32_t fresh;
@@ -135,6 +198,77 @@ CLUSTER_TEST(claim, is_believed_after_a_restart_in_any_order)
 	cluster_stop(&c);
 }
 
+/*
+ * Newcomers were faster than the members that the killed seed had. Who is in the way
+ * of one of them waits, and is told when it is known who has come back.
+ */
+CLUSTER_TEST(claim, of_a_name_goes_before_newcomers_after_a_restart)
+{
+	static const char *const options[] = {"--state", STATE, NULL};
+	struct speaker a, b, namesake, heir, thief, stranger;
+	struct cluster c;
+
+	cluster_start(&c, "--state", STATE, NULL);
+	(void)joins(&c, &a, "a", 1, FRAME_ID_JOINING);
+	(void)joins(&c, &b, "b", 2, FRAME_ID_JOINING);
+	await_state(2);
+	restart(&c, options);
+	ask_to_join(&c, &namesake, "a", 11, FRAME_ID_JOINING);
+	ask_to_join(&c, &heir, "b", 12, FRAME_ID_JOINING);
+	/* It takes nothing from anybody. */
+	USERNS_CHECK(joins(&c, &stranger, "d", 14, FRAME_ID_JOINING) >= 2, "another one's id");
+	ask_to_join(&c, &thief, "c", 13, 0);
+	speaker_close(&a);
+	speaker_close(&b);
+	/* JOINED was lost: it does not know its id. */
+	USERNS_CHECK(joins(&c, &a, "a", 1, FRAME_ID_JOINING) == 0, "another id");
+	check_refused(&thief, REASON_DUPLICATE_ID);
+	check_refused(&namesake, REASON_DUPLICATE_NAME);
+	/* The last place was not claimed. */
+	USERNS_CHECK(hear_joined(&heir) >= 2, "another one's id");
+	await_state(3);
+	cluster_stop(&c);
+}
+
+CLUSTER_TEST(claim, goes_before_spare_functions_after_a_restart)
+{
+	static const char *const options[] = {"--members", "2",	  "--over-provision",
+					      "--state",   STATE, NULL};
+	struct speaker a, b, first, second;
+	struct cluster c;
+
+	cluster_start(&c, "--state", STATE, NULL);
+	(void)joins(&c, &a, "a", 1, FRAME_ID_JOINING);
+	(void)joins(&c, &b, "b", 2, FRAME_ID_JOINING);
+	await_state(2);
+	restart(&c, options);
+	ask_to_join(&c, &first, "first", 11, FRAME_ID_JOINING);
+	speaker_close(&b);
+	USERNS_CHECK(joins(&c, &b, "b", 2, 1) == 1, "another id");
+	ask_to_join(&c, &second, "second", 12, FRAME_ID_JOINING);
+	/* Now two have the two places: a did not come back. */
+	USERNS_CHECK(hear_joined(&first) >= 2, "another one's id");
+	check_refused(&second, REASON_SURPLUS);
+	/* What is over is over. */
+	check_rejected(&c, "a", 1, 0, REASON_SURPLUS);
+	cluster_stop(&c);
+}
+
+/* Without a state that there were members is known by the first of them. */
+CLUSTER_TEST(claim, makes_newcomers_wait_where_nothing_is_known)
+{
+	struct speaker a, b, newcomer;
+	struct cluster c;
+
+	cluster_start(&c, NULL);
+	USERNS_CHECK(joins(&c, &a, "a", 1, 7) == 7, "id");
+	ask_to_join(&c, &newcomer, "b", 11, FRAME_ID_JOINING);
+	USERNS_CHECK(joins(&c, &b, "b", 2, 8) == 8, "its id was given away");
+	check_refused(&newcomer, REASON_DUPLICATE_NAME);
+	USERNS_CHECK(joins(&c, &newcomer, "c", 11, FRAME_ID_JOINING) == 9, "id");
+	cluster_stop(&c);
+}
+
 /* Without a file it knows no better than what is claimed. */
 CLUSTER_TEST(claim, raises_the_next_id_also_without_a_state_file)
 {
@@ -147,6 +281,10 @@ CLUSTER_TEST(claim, raises_the_next_id_also_without_a_state_file)
 	cluster_stop(&c);
 }
 
+#define OTHER "2233445566778899aabbccddeeff00"
+#define TOKEN "00" OTHER
+#define PLACE "0 " TOKEN " 127.0.0.1:1 a\n"
+
 static void write_file(const char *path, const char *text)
 {
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -154,38 +292,93 @@ static void write_file(const char *path, const char *text)
 	USERNS_CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%m");
 }
 
-static uint32_t read_state(void)
-{
-	cleanup_close int fd = open(STATE, O_RDONLY | O_CLOEXEC);
-	char text[64] = "";
-	uint32_t id = 0;
-
-	USERNS_CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0, "%m");
-	USERNS_CHECK(sscanf(text, "next_id %" SCNu32, &id) == 1, "%s", text);
-	return id;
-}
-
 CLUSTER_TEST(state, keeps_ids_over_a_restart_in_good_order)
 {
 	struct speaker s;
 	struct cluster c;
+	struct stat st;
+	size_t n;
 
 	cluster_start(&c, "--state", STATE, NULL);
 	for (unsigned i = 0; i < 3; i++)
 		USERNS_CHECK(joins(&c, &s, cluster_name(i), 0, FRAME_ID_JOINING) == i, "id");
 	/* Ahead of what was used, in case it is killed. */
-	USERNS_CHECK(read_state() >= 3, "%u", read_state());
+	USERNS_CHECK(read_state(&n) >= 3, "%u", read_state(&n));
 	cluster_stop(&c);
-	USERNS_CHECK(read_state() == 3, "%u", read_state());
+	USERNS_CHECK(read_state(&n) == 3, "%u", read_state(&n));
+	USERNS_CHECK(stat(STATE, &st) == 0 && (st.st_mode & 0777) == 0600, "%o", st.st_mode);
 	cluster_start_seed(&c, (const char *const[]){"--state", STATE, NULL}, NULL);
 	USERNS_CHECK(joins(&c, &s, "x", 0, FRAME_ID_JOINING) == 3, "id");
 	cluster_stop(&c);
 }
 
+/* It has no places. */
+CLUSTER_TEST(state, of_the_former_form_is_read)
+{
+	struct speaker s;
+	struct cluster c;
+
+	cluster_prepare();
+	write_file(STATE, "next_id 7\n");
+	cluster_start_seed(&c, (const char *const[]){"--state", STATE, NULL}, NULL);
+	USERNS_CHECK(joins(&c, &s, "x", 1, FRAME_ID_JOINING) == 7, "id");
+	cluster_stop(&c);
+}
+
+/* Several hundred functions start at once: that is no reason to wait for a disk as often. */
+CLUSTER_TEST(state, is_not_written_for_each_join)
+{
+	cleanup_close int watch = -1;
+	char events[16384];
+	struct speaker s;
+	struct cluster c;
+	uint64_t began;
+	size_t times = 0;
+	ssize_t n;
+
+	cluster_start(&c, "--state", STATE, NULL);
+	watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	USERNS_CHECK(inotify_add_watch(watch, CLUSTER_DIR, IN_MOVED_TO) >= 0, "%m");
+	began = clock_now();
+	for (unsigned i = 0; i < 100; i++) {
+		(void)joins(&c, &s, "x", (uint8_t)(i + 1), FRAME_ID_JOINING);
+		cluster_leave(&s);
+		child_await(&c.seed, "leave");
+	}
+	while ((n = read(watch, events, sizeof(events))) > 0)
+		for (char *at = events; at < events + n; times++)
+			at += sizeof(struct inotify_event) + ((struct inotify_event *)at)->len;
+	/* The ids, and once for each LEDGER_NS. */
+	USERNS_CHECK(times > 0 &&
+			     times <= 100 / STATE_AHEAD + 2 + (clock_now() - began) / LEDGER_NS,
+		     "%zu times", times);
+	cluster_stop(&c);
+}
+
 CLUSTER_TEST(state, that_makes_no_sense_or_cannot_be_written_is_said)
 {
-	static const char *const texts[] = {"",		 "next_id", "next_id x\n",
-					    "next_id 1", "id 1\n",  "next_id 99999999\n"};
+	static const char *const texts[] = {
+		"",
+		"next_id",
+		"next_id x\n",
+		"next_id 1",
+		"id 1\n",
+		"next_id 99999999\n",
+		"next_id 1\n" PLACE,
+		"next_id 1 members 1\n",
+		"next_id 1 members 2\n" PLACE,
+		"next_id 1 members 0\n" PLACE,
+		"next_id 0 members 1\n" PLACE,
+		"next_id 1 members 9999\n",
+		"next_id 1 members 1\n0 00112233445566778899aabbccddee 127.0.0.1:1 a\n",
+		"next_id 1 members 1\n0 " TOKEN " 127.0.0.1:1 a",
+		"next_id 1 members 1\n0 " TOKEN " 127.0.0.1:1 a b\n",
+		"next_id 1 members 1\n0 " TOKEN " 127.0.0.1:1 -\n",
+		"next_id 1 members 1\n0 " TOKEN " 127.0.0:1 a\n",
+		"next_id 2 members 2\n" PLACE "1 " TOKEN " 127.0.0.1:1 b\n",
+		"next_id 2 members 2\n" PLACE "0 11" OTHER " 127.0.0.1:1 b\n",
+		"next_id 2 members 2\n" PLACE "1 11" OTHER " 127.0.0.1:1 A\n",
+	};
 	static const char *const paths[] = {STATE, CLUSTER_DIR, CLUSTER_DIR "/none/state"};
 	struct child n;
 	int status;

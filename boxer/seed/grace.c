@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DOC: Theory of operation
+ *
+ * Two things may be known of those who were members before: their places, from the
+ * state; and that there are such whose places are not known, by the first claim.
+ * As long as there are open places nobody is refused, for it may be one of these
+ * that is in the way; and after such a claim no newcomer is admitted, for what it
+ * would get may be somebody's. A seed that hears of no earlier member makes nobody
+ * wait. At the end the places are free, and claims are judged before newcomers.
+ */
+#include "boxer/seed/grace.h"
+
+#include "boxer/seed/membership.h"
+#include "boxer/seed/seed.h"
+
+static bool claims(const struct frame_join *join)
+{
+	return join->claim != FRAME_ID_JOINING;
+}
+
+static void answer(struct seed *seed, bool claimants)
+{
+	struct client *c, *next;
+
+	for (c = TAILQ_FIRST(&seed->clients.lists[CLIENT_WAITING]); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (claims(&c->join) == claimants)
+			membership_join(c, &c->join);
+	}
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct seed *seed = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (seed->places.n > 0)
+		ledger_changed(seed);
+	places_free(&seed->places);
+	answer(seed, true);
+	answer(seed, false);
+}
+
+void grace_start(struct seed *seed)
+{
+	ev_timer_init(&seed->grace_timer, on_timer, 1e-9 * (double)GRACE_NS, 0.);
+	seed->grace_timer.data = seed;
+	ev_timer_start(seed->loop, &seed->grace_timer);
+}
+
+void grace_stop(struct seed *seed)
+{
+	ev_timer_stop(seed->loop, &seed->grace_timer);
+	places_free(&seed->places);
+}
+
+bool grace_holds(struct client *c, const struct frame_join *join, uint32_t known,
+		 enum reason reason)
+{
+	struct seed *seed = c->seed;
+	bool is_newcomer = known == FRAME_ID_JOINING && !claims(join);
+
+	if (!ev_is_active(&seed->grace_timer))
+		return false;
+	if (known == FRAME_ID_JOINING && claims(join))
+		seed->claimed = true;
+	if (reason != REASON_NONE ? seed->places.n == 0 : !is_newcomer || !seed->claimed)
+		return false;
+	c->join = *join;
+	client_move(c, CLIENT_WAITING);
+	return true;
+}
