@@ -23,6 +23,7 @@
  *		profile		mapping, ports, filtering, refusal (of our own NAT)
  *		seed-lost	reason (it is joined again, unless it will not have us)
  *		seed-back	external
+ *		refused		reason (by a seed that is back: told once, asked again)
  *		surplus		name (others are enough; the process ends)
  *		ready		members, links (the start gate has opened)
  *		guest-start	pid

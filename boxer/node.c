@@ -11,8 +11,8 @@
  *	ending		the guest has ended, or a signal came
  *
  * A lost seed ends nothing: the uplink joins it again, as the same member, and all
- * else stays. Only before the gate has opened does a seed that will not have us end
- * the node.
+ * else stays, even when somebody else has got the place meanwhile. Only before the
+ * gate has opened does a seed that will never have us end the node.
  */
 #include "boxer/node.h"
 
@@ -230,6 +230,7 @@ static void on_joined(void *arg, const struct frame_joined *joined, const struct
 	node->n_observers = joined->n_observers;
 	node->seed_relays = joined->flags & FRAME_FLAG_RELAY;
 	node->seed_state = LOCAL_SEED_JOINED;
+	node->refused = false;
 	if (!node->api) {
 		first_joined(node, joined, local);
 		return;
@@ -379,6 +380,21 @@ static void on_uplink_lost(void *arg, enum reason reason)
 		roster_seed_lost(node->roster);
 }
 
+static void on_uplink_refused(void *arg, enum reason reason)
+{
+	struct node *node = arg;
+
+	/* Once, though it is asked again and again. */
+	if (node->refused)
+		return;
+	node->refused = true;
+	EMIT(&node->options->events, "refused", EV_TEXT("reason", reason_name(reason)));
+	(void)fprintf(stderr,
+		      "boxer: the seed is back and refuses this member (%s), asking again; links "
+		      "and connections stay\n",
+		      reason_name(reason));
+}
+
 static void on_uplink_ended(void *arg, enum reason reason)
 {
 	struct node *node = arg;
@@ -403,7 +419,8 @@ static void on_uplink_ended(void *arg, enum reason reason)
 }
 
 static const struct uplink_ops uplink_ops = {
-	on_joined, on_member, on_gone, on_uplink_frame, on_uplink_lost, on_uplink_ended,
+	on_joined,	on_member,	   on_gone,	    on_uplink_frame,
+	on_uplink_lost, on_uplink_refused, on_uplink_ended,
 };
 
 static const char *why_not_met(void *arg, uint32_t id)

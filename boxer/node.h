@@ -106,6 +106,7 @@ struct node {
 	bool joined, open; /* admitted; the start gate has opened */
 	bool probe_due;	   /* once the own record has come */
 	unsigned probed;   /* so often since then */
+	bool refused;	   /* by the seed that is back, and this was said */
 	enum local_seed seed_state;
 	uint64_t started_at, silence_ns;
 	int exit_status;

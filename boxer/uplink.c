@@ -15,8 +15,9 @@
  * Before it has ever joined each attempt takes a fresh port, for the NATs on the
  * way may still hold the old flow. From then on the port is kept, for it is that of
  * all links, and the NATs know it; the old connection is reset, so that the same
- * two endpoints may be connected at once. Only the network is tried again: a wrong
- * key, another version or a rejected join end it.
+ * two endpoints may be connected at once. A wrong key, another version or a rejected
+ * join end it. Who was a member is only rejected for good when it can't be one: what
+ * another one has got of its may be free again.
  */
 #include "boxer/uplink.h"
 
@@ -315,6 +316,24 @@ static int on_gone(const struct uplink *up, const uint8_t *body, size_t len)
 	return r;
 }
 
+/* The place that was ours is somebody else's, or all are taken. */
+static bool may_change(enum reason reason)
+{
+	return reason == REASON_DUPLICATE_ID || reason == REASON_DUPLICATE_NAME ||
+	       reason == REASON_DUPLICATE_ADDRESS || reason == REASON_CLUSTER_FULL ||
+	       reason == REASON_SURPLUS;
+}
+
+static void on_rejected(struct uplink *up, enum reason reason)
+{
+	if (has_joined_before(up) && may_change(reason)) {
+		try_again(up, reason);
+		up->config.ops->refused(up->config.arg, reason);
+	} else {
+		end(up, reason);
+	}
+}
+
 /* Before it has answered our JOIN a seed says nothing else. */
 static int on_answer(struct uplink *up, uint8_t type, const uint8_t *body, size_t len)
 {
@@ -329,7 +348,8 @@ static int on_answer(struct uplink *up, uint8_t type, const uint8_t *body, size_
 	} else if (type == FRAME_REJECT) {
 		r = frame_decode_reason(body, len, &reason);
 		if (r == 0)
-			end(up, reason < REASON_MAX ? (enum reason)reason : REASON_PROTOCOL);
+			on_rejected(up,
+				    reason < REASON_MAX ? (enum reason)reason : REASON_PROTOCOL);
 	}
 	return r;
 }

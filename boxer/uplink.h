@@ -4,7 +4,7 @@
  * and again until the deadline, for a function may start before its seed), lets
  * the seed's observers see the control port, authenticates, joins, and hands on
  * what the seed streams. When the seed is lost it joins again, from the same port
- * and as the same member.
+ * and as the same member, for as long as it takes.
  */
 #ifndef BOXER_UPLINK_H
 #define BOXER_UPLINK_H
@@ -30,6 +30,8 @@ struct uplink;
  * @joined: admitted; @local is the control port's address. Again after each @lost
  * @frame: a FRAME_VIA or FRAME_RELEASED, or what this build doesn't know
  * @lost: the connection broke; it will join again, and @claim the id that it had
+ * @refused: the seed is back, but another one has what was ours, as @reason says; it will
+ *	go on trying, and @claim the same
  * @ended: not admitted for @reason; nothing will follow
  */
 struct uplink_ops {
@@ -38,6 +40,7 @@ struct uplink_ops {
 	void (*gone)(void *arg, const struct frame_gone *gone);
 	void (*frame)(void *arg, uint8_t type, const uint8_t *body, size_t len);
 	void (*lost)(void *arg, enum reason reason);
+	void (*refused)(void *arg, enum reason reason);
 	void (*ended)(void *arg, enum reason reason);
 };
 

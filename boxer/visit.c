@@ -122,8 +122,8 @@ static void on_lost(void *arg, enum reason reason)
 	end(v);
 }
 
-static const struct uplink_ops uplink_ops = {on_joined, on_member, on_gone,
-					     on_frame,	on_lost,   on_lost};
+static const struct uplink_ops uplink_ops = {on_joined, on_member, on_gone, on_frame,
+					     on_lost,	on_lost,   on_lost};
 
 static void run(struct visit *v)
 {

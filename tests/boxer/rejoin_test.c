@@ -5,6 +5,7 @@
  *	node a ======= link ======= node b
  *	   \______ seed: killed ______/
  */
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "boxer/roster.h"
 #include "boxer/uplink.h"
@@ -240,17 +241,57 @@ CLUSTER_TEST(rejoin, of_one_who_is_cut_off_again_and_again_slows_down)
 	(void)close(fd);
 }
 
+static const enum reason refusals[] = {
+	REASON_DUPLICATE_ID, REASON_DUPLICATE_NAME, REASON_DUPLICATE_ADDRESS,
+	REASON_CLUSTER_FULL, REASON_SURPLUS,
+};
+
+/* Another one has what was its own, for a while. */
+CLUSTER_TEST(rejoin, that_is_refused_is_tried_until_the_place_is_free)
+{
+	struct frame_join join;
+	struct speaker s;
+	struct duo d;
+	int fd;
+
+	cluster_start(&d.c, NULL);
+	duo_start_node(&d);
+	mate_join(&d.mate, &d.c, "mate");
+	mate_link(&d.mate);
+	child_await(&d.node, "link");
+	kill_seed(&d.c);
+	await_reason(&d.node, "seed-lost", "left");
+	fd = pretender_replace(&d.c);
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		for (int again = 0; again < 2; again++) {
+			pretender_greet(fd, &s, &join);
+			USERNS_CHECK(join.claim == 0, "claims %u", join.claim);
+			pretender_reject(&s, refusals[i]);
+			speaker_close(&s);
+		}
+		/* Once: the next one that is told is the next round's. */
+		await_reason(&d.node, "refused", reason_name(refusals[i]));
+		mate_check_alive(&d.mate);
+		pretender_greet(fd, &s, &join);
+		pretender_admit(&s, 0, &join.inside);
+		child_await(&d.node, "seed-back");
+		speaker_close(&s);
+	}
+	mate_check_alive(&d.mate);
+	USERNS_CHECK(!child_has_said(&d.node, "link-lost"), "%s", d.node.text);
+	node_stop(&d.node);
+	(void)close(fd);
+}
+
 static const struct {
 	enum reason reject; /* REASON_NONE: admitted, as somebody else */
 	const char *told;
 } ends[] = {
-	{REASON_DUPLICATE_ID, "duplicate-id"},
-	{REASON_CLUSTER_FULL, "cluster-full"},
-	{REASON_SURPLUS, "surplus"},
+	{REASON_PROTOCOL, "protocol-violation"},
 	{REASON_NONE, "duplicate-id"},
 };
 
-CLUSTER_TEST(rejoin, that_is_refused_is_final_and_the_node_goes_on)
+CLUSTER_TEST(rejoin, that_can_never_be_is_final_and_the_node_goes_on)
 {
 	struct addr at = addr_v4(INADDR_LOOPBACK, 1);
 
