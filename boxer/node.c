@@ -321,10 +321,13 @@ static void forgive_if_changed(struct node *node, const struct frame_member *mem
 static void on_member(void *arg, const struct frame_member *member)
 {
 	struct node *node = arg;
+	struct frame_member former;
+	bool replaced;
 	int r;
 
 	if (!node->api)
 		return;
+	replaced = member->id != node->id && roster_replaced(node->roster, member, &former);
 	forgive_if_changed(node, member);
 	r = roster_put(node->roster, member);
 	if (r < 0)
@@ -339,7 +342,7 @@ static void on_member(void *arg, const struct frame_member *member)
 	if (member->id == node->id)
 		on_own_record(node, member);
 	else
-		(void)peers_put(node->peers, member);
+		(void)peers_put(node->peers, member, replaced ? &former : NULL);
 	api_member_put(node->api, member, r == 1);
 	dial_member_changed(node->dials, member->id);
 	if (node->options->lazy)

@@ -38,6 +38,7 @@ struct peer {
 	uint32_t id;
 	struct addr external, inside; /* as it was tried last */
 	struct profile profile;
+	struct addr former[2]; /* external and inside, of another node that had the id */
 	bool barred;
 	struct channel *channel;
 	struct parallel *attempt;
@@ -295,12 +296,29 @@ static struct peer *who_is(struct peers *set, uint32_t id)
 	return m && id != set->config.self ? add(set, m) : NULL;
 }
 
+/*
+ * The key proves no more than that it is a member, and may have been one with that id.
+ * Of a NAT that changes ports the host must do, where it is not that of both.
+ */
+static bool is_former(const struct peer *p, const struct channel *ch)
+{
+	const struct addr *external = &p->former[0], *inside = &p->former[1];
+	struct addr remote;
+
+	if (external->family == AF_UNSPEC || sock_remote(channel_fd(ch), &remote) < 0)
+		return false;
+	return addr_equal(&remote, external) || addr_equal(&remote, inside) ||
+	       (addr_same_host(&remote, external) && !addr_same_host(&remote, &p->external));
+}
+
 static enum caller_verdict on_caller(void *arg, struct channel *ch, bool selected)
 {
 	struct peer *p = who_is(arg, channel_peer(ch));
 
 	if (!p)
 		return CALLER_UNKNOWN;
+	if (is_former(p, ch))
+		return CALLER_UNWANTED;
 	if (p->channel) {
 		channel_check(p->channel, PEER_CHECK_NS);
 		return CALLER_UNWANTED;
@@ -382,7 +400,8 @@ static void update(struct peer *p, const struct frame_member *m)
 	consider(p);
 }
 
-int peers_put(struct peers *set, const struct frame_member *member)
+int peers_put(struct peers *set, const struct frame_member *member,
+	      const struct frame_member *former)
 {
 	struct peer *p = find(set, member->id);
 
@@ -390,10 +409,14 @@ int peers_put(struct peers *set, const struct frame_member *member)
 		update(p, member);
 		return 0;
 	}
-	if (!set->config.lazy) {
+	if (!set->config.lazy || former) {
 		p = add(set, member);
 		if (!p)
 			return -ENOMEM;
+		if (former) {
+			p->former[0] = former->external;
+			p->former[1] = former->inside;
+		}
 		consider(p);
 	}
 	/* It may have come in before it was announced. */

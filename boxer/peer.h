@@ -84,9 +84,13 @@ void peers_free(struct peers *peers);
  * A full set punches to it. A failed attempt to reach it begins again if the record
  * gives reason to; a link whose other end has moved is asked whether it is still there.
  *
+ * @former: another node that had this id until now and was removed, or NULL. It may still
+ * live, and prove that it speaks for the id: it is not let in any more.
+ *
  * Return: 0, or -ENOMEM.
  */
-int peers_put(struct peers *peers, const struct frame_member *member);
+int peers_put(struct peers *peers, const struct frame_member *member,
+	      const struct frame_member *former);
 /** peers_put_self() - the own record has come, or changed: as peers_put(), for all. */
 void peers_put_self(struct peers *peers, const struct frame_member *self);
 /** peers_remove() - it has gone; no callback is made. */

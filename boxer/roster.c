@@ -6,12 +6,14 @@
  * member that has gone, as the seed says, but to which there is a link; it ends
  * with the link, and then the member goes. One without a reason is about a member
  * that a seed which came back has not announced yet; it ends with the time of
- * grace. An announcement ends both.
+ * grace. An announcement ends both. If it is of another node, which has the id by
+ * now, no link holds the one that had it.
  */
 #include "boxer/roster.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct doubt {
 	uint32_t id;
@@ -125,6 +127,24 @@ int roster_put(struct roster *r, const struct frame_member *member)
 	forget_doubt(r, member->id);
 	r->members->version = member->version;
 	return members_put(r->members, member);
+}
+
+/* What a node joins with it keeps for its life. */
+static bool is_same_node(const struct frame_member *a, const struct frame_member *b)
+{
+	return strcmp(a->name, b->name) == 0 && addr_equal(&a->inside, &b->inside);
+}
+
+bool roster_replaced(struct roster *r, const struct frame_member *member,
+		     struct frame_member *ret_former)
+{
+	const struct frame_member *old = members_by_id(r->members, member->id);
+
+	if (!old || is_same_node(old, member))
+		return false;
+	*ret_former = *old;
+	leave(r, member->id, REASON_LOST);
+	return true;
 }
 
 void roster_gone(struct roster *r, const struct frame_gone *gone)

@@ -36,6 +36,16 @@ struct roster *roster_new(struct ev_loop *loop, struct members *members,
 void roster_free(struct roster *r);
 /** roster_put() - the seed announces a member. Return: as members_put(). */
 int roster_put(struct roster *r, const struct frame_member *member);
+/**
+ * roster_replaced() - does @member, which is announced, have the id of another node?
+ *
+ * A seed that was restarted without knowing of a member may have given its id away. The
+ * one that had it is lost then, link or not.
+ *
+ * Return: if so, true, and who that was.
+ */
+bool roster_replaced(struct roster *r, const struct frame_member *member,
+		     struct frame_member *ret_former);
 /** roster_gone() - the seed says that one has gone. */
 void roster_gone(struct roster *r, const struct frame_gone *gone);
 /** roster_link_lost() - the link to one has broken. */

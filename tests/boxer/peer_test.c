@@ -162,7 +162,7 @@ static void set_up(void)
 	set.loop = config.loop;
 	cr_assert(config.loop && peers_new(&config, &set.peers) == 0);
 	m.inside = m.external;
-	cr_assert_eq(peers_put(set.peers, &m), 0);
+	cr_assert_eq(peers_put(set.peers, &m, NULL), 0);
 	cr_assert_eq(world.begun, 1);
 }
 

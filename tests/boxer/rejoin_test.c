@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "boxer/roster.h"
+#include "boxer/sock.h"
 #include "boxer/uplink.h"
 #include "tests/boxer/duo.h"
 #include "tests/boxer/pretender.h"
@@ -323,6 +324,55 @@ CLUSTER_TEST(rejoin, that_can_never_be_is_final_and_the_node_goes_on)
 		speaker_close(&s);
 		(void)close(fd);
 	}
+}
+
+/* The mate did not come back in time, and the seed knows nothing: its id is another one's. */
+CLUSTER_TEST(rejoin, of_somebody_else_under_a_known_id_ends_the_link_of_old)
+{
+	struct frame_member self = {.version = 1, .id = 0, .name = "fn-0"};
+	struct frame_member other = {.version = 2, .id = 1, .name = "other"};
+	struct mate heir = {.id = 1, .at = addr_v4(INADDR_LOOPBACK, 0)};
+	struct speaker_frame f;
+	struct frame_join join;
+	struct speaker s, again;
+	json_t *event;
+	struct duo d;
+	int fd, out;
+
+	duo_start_linked(&d);
+	kill_seed(&d.c);
+	child_await(&d.node, "seed-lost");
+	fd = pretender_replace(&d.c);
+	heir.listener = sock_shared(&heir.at, AF_INET);
+	USERNS_CHECK(sock_listen(heir.listener, 16) == 0 &&
+			     sock_local(heir.listener, &heir.at) == 0,
+		     "%m");
+	pretender_greet(fd, &s, &join);
+	pretender_admit(&s, 0, &join.inside);
+	self.external = self.inside = join.inside;
+	other.external = other.inside = heir.at;
+	pretender_announce(&s, &other);
+	pretender_announce(&s, &self);
+	event = child_event(&d.node, "member-left");
+	USERNS_CHECK(json_number(event, "id") == 1 && strcmp(json_text(event, "name"), "mate") == 0,
+		     "%s", d.node.text);
+	json_decref(event);
+	USERNS_CHECK(speaker_hear_end(&d.mate.link) == 0, "a link under a wrong record");
+	/* It holds the key and says that it is 1, as it was. */
+	out = sock_shared(&d.mate.at, AF_INET);
+	USERNS_CHECK(out >= 0 && sock_connect(out, &d.at, AF_INET) == 0, "%m");
+	speaker_init(&again, out, cluster_key, 1, 0);
+	USERNS_CHECK(speaker_handshake(&again) == 0, "no handshake");
+	USERNS_CHECK(speaker_receive(&again, &f) < 0, "it is let in again: type %u", f.type);
+	mate_link(&heir);
+	event = child_event(&d.node, "link");
+	USERNS_CHECK(json_number(event, "id") == 1 &&
+			     strcmp(json_text(event, "name"), "other") == 0,
+		     "%s", d.node.text);
+	json_decref(event);
+	mate_check_alive(&heir);
+	node_stop(&d.node);
+	(void)close(fd);
 }
 
 /* Whom the seed can't have been: it does not hold the key. */

@@ -114,6 +114,31 @@ Test(roster, keeps_who_is_announced_again)
 	end(&w);
 }
 
+Test(roster, lets_go_whose_id_another_node_has_got)
+{
+	struct frame_member now = {.id = 1, .version = 7}, was;
+	struct world w;
+
+	begin(&w, 3);
+	w.linked[1] = w.linked[2] = true;
+	/* It has moved, as far as the seed can see. */
+	now.external = addr_v4(0xcb007105, 4000);
+	cr_expect_not(roster_replaced(w.roster, &now, &was));
+	cr_expect_eq(w.n_left, 0);
+	now.inside = addr_v4(0x0a000002, 4000);
+	cr_expect(roster_replaced(w.roster, &now, &was));
+	cr_expect_eq(was.id, 1);
+	cr_expect_eq(was.inside.port, 0);
+	cr_expect_eq(w.left[1], REASON_LOST);
+	/* Nobody has that one. */
+	cr_expect_not(roster_replaced(w.roster, &now, &was));
+	cr_expect_eq(roster_put(w.roster, &now), 1);
+	now = (struct frame_member){.id = 2, .name = "another"};
+	cr_expect(roster_replaced(w.roster, &now, &was));
+	cr_expect_eq(w.left[2], REASON_LOST);
+	end(&w);
+}
+
 Test(roster, gives_a_seed_that_is_back_time_to_speak_of_everybody, .timeout = 60)
 {
 	struct world w;
