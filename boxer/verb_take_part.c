@@ -236,6 +236,31 @@ static int take_listen(const char *verb, const char *text, struct addr *ret)
 	return -1;
 }
 
+/* It serves at the same two ports. */
+static int take_seed_second(const char *verb, const char *text, struct addr *ret)
+{
+	if (text && (addr_parse(text, ret) < 0 || ret->port != 0))
+		return local_usage(
+			verb,
+			"--second: '%s' is not an address without a port; it serves at the "
+			"ports of --listen",
+			text);
+	return -1;
+}
+
+static int take_members(const char *verb, const struct arguments *a, size_t *ret)
+{
+	if (a->members == 0)
+		return local_usage(verb,
+				   "--members wants at least 1; without it there is no limit "
+				   "but %d",
+				   MEMBERS_MAX);
+	if (a->over_provision && a->members == NOT_GIVEN)
+		return local_usage(verb, "--over-provision wants --members, too");
+	*ret = a->members == NOT_GIVEN ? 0 : a->members;
+	return -1;
+}
+
 static int bad_seed(const char *verb, const char *text)
 {
 	return local_usage(
@@ -315,7 +340,11 @@ int verb_take_key(const char *verb, const char *path, uint8_t ret_key[static AUT
 int verb_seed(int argc, char **argv)
 {
 	struct seed_options options = {0};
-	struct arguments a = {.events = NOT_GIVEN, .silence_s = DEFAULT_SILENCE_S};
+	struct arguments a = {
+		.events = NOT_GIVEN,
+		.members = NOT_GIVEN,
+		.silence_s = DEFAULT_SILENCE_S,
+	};
 	struct error err = {0};
 	int status = parse(argc, argv, FOR_SEED, &a);
 
@@ -323,10 +352,10 @@ int verb_seed(int argc, char **argv)
 		status = local_usage(argv[0], "what is '%s' for?", argv[optind]);
 	if (status == -1)
 		status = take_listen(argv[0], a.listen, &options.listen);
-	if (status == -1 && a.second && addr_parse(a.second, &options.second) < 0)
-		status = local_usage(argv[0], "'%s' is not an address", a.second);
-	if (status == -1 && a.over_provision && a.members == 0)
-		status = local_usage(argv[0], "--over-provision wants --members, too");
+	if (status == -1)
+		status = take_seed_second(argv[0], a.second, &options.second);
+	if (status == -1)
+		status = take_members(argv[0], &a, &options.members_max);
 	if (status == -1 && a.silence_s == 0)
 		status = local_usage(argv[0], "--silence wants at least a second");
 	if (status == -1)
@@ -335,7 +364,6 @@ int verb_seed(int argc, char **argv)
 		status = local_usage(argv[0], "--events names no open descriptor");
 	if (status != -1)
 		return status;
-	options.members_max = a.members;
 	options.unique_address = a.unique_address != 0;
 	options.over_provision = a.over_provision != 0;
 	options.relay = a.relay != 0;
