@@ -3,11 +3,12 @@
  * DOC: Theory of operation
  *
  * Two things may be known of those who were members before: their places, from the
- * state; and that there are such whose places are not known, by the first claim.
- * As long as there are open places nobody is refused, for it may be one of these
- * that is in the way; and after such a claim no newcomer is admitted, for what it
- * would get may be somebody's. A seed that hears of no earlier member makes nobody
- * wait. At the end the places are free, and claims are judged before newcomers.
+ * state; and that there are strangers, whose places are not known: the state says that
+ * it is not complete, or one of them claims its id. As long as there are open places
+ * nobody is refused, for it may be one of these that is in the way; and as long as
+ * there are strangers no newcomer is admitted, for what it would get may be somebody's.
+ * A seed that hears of no earlier member makes nobody wait. At the end the places are
+ * free, and claims are judged before newcomers.
  */
 #include "boxer/seed/grace.h"
 
@@ -36,9 +37,10 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	if (seed->places.n > 0)
-		ledger_changed(seed);
+	if (seed->places.n > 0 || seed->strangers)
+		ledger_change(seed);
 	places_free(&seed->places);
+	seed->strangers = false;
 	answer(seed, true);
 	answer(seed, false);
 }
@@ -65,8 +67,8 @@ bool grace_holds(struct client *c, const struct frame_join *join, uint32_t known
 	if (!ev_is_active(&seed->grace_timer))
 		return false;
 	if (known == FRAME_ID_JOINING && claims(join))
-		seed->claimed = true;
-	if (reason != REASON_NONE ? seed->places.n == 0 : !is_newcomer || !seed->claimed)
+		seed->strangers = true;
+	if (reason != REASON_NONE ? seed->places.n == 0 : !is_newcomer || !seed->strangers)
 		return false;
 	c->join = *join;
 	client_move(c, CLIENT_WAITING);

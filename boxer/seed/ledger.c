@@ -33,17 +33,25 @@ static int all_places(const struct seed *seed, struct places *ret)
 	return r;
 }
 
-static void write_all(struct seed *seed, uint32_t next_id)
+static void write_all(struct seed *seed, uint32_t next_id, bool complete)
 {
-	struct places places = {0};
-	int r = all_places(seed, &places);
+	struct state_content content = {.next_id = next_id, .complete = complete};
+	int r = all_places(seed, &content.places);
 
 	if (r == 0)
-		r = state_write(&seed->state, next_id, &places);
+		r = state_write(&seed->state, &content);
 	if (r < 0)
 		(void)fprintf(stderr, "boxer seed: cannot write %s: %s, ignoring\n",
 			      seed->options->state, strerror(-r));
-	places_free(&places);
+	places_free(&content.places);
+}
+
+/* Ahead of what is used, unless it could not be written before. */
+static uint32_t next_id_kept(const struct seed *seed)
+{
+	uint32_t kept = seed->state.next_id;
+
+	return seed->next_id > kept ? seed->next_id + STATE_AHEAD : kept;
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -52,34 +60,38 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 
 	(void)loop;
 	(void)revents;
-	/* It is behind only where it could not be written before. */
-	write_all(seed, seed->state.kept > seed->next_id ? seed->state.kept : seed->next_id);
+	write_all(seed, next_id_kept(seed), !seed->strangers);
 }
 
 int ledger_open(struct seed *seed, struct error *err)
 {
+	struct state_content content;
+	int r = state_open(&seed->state, seed->options->state, &content, err);
+
 	ev_timer_init(&seed->ledger_timer, on_timer, 0., 0.);
 	seed->ledger_timer.data = seed;
-	return state_open(&seed->state, seed->options->state, &seed->next_id, &seed->places, err);
+	if (r < 0)
+		return r;
+	seed->next_id = content.next_id;
+	seed->places = content.places;
+	seed->strangers = !content.complete;
+	return 0;
 }
 
 void ledger_close(struct seed *seed)
 {
 	ev_timer_stop(seed->loop, &seed->ledger_timer);
 	if (seed->state.path)
-		write_all(seed, seed->next_id);
+		write_all(seed, seed->next_id, !seed->strangers);
 }
 
-void ledger_use_id(struct seed *seed, uint32_t id)
+void ledger_change(struct seed *seed)
 {
-	seed->next_id = id + 1;
-	if (state_must_grow(&seed->state, seed->next_id))
-		write_all(seed, seed->next_id + STATE_AHEAD);
-}
-
-void ledger_changed(struct seed *seed)
-{
-	if (!seed->state.path || ev_is_active(&seed->ledger_timer))
+	if (!seed->state.path)
+		return;
+	if (seed->state.complete || seed->next_id > seed->state.next_id)
+		write_all(seed, next_id_kept(seed), false);
+	if (ev_is_active(&seed->ledger_timer))
 		return;
 	ev_timer_set(&seed->ledger_timer, 1e-9 * (double)LEDGER_NS, 0.);
 	ev_timer_start(seed->loop, &seed->ledger_timer);

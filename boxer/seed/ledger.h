@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interface for the ledger: it keeps the seed's state file true. Ids are written
- * before they are used. Who holds which place is written a moment after it has
- * changed, once for all that change in that moment: a seed that is killed in it has
- * lost no more than the reservation, for a member's claim is believed without one.
+ * before they are used. That somebody joins or leaves is written before it is told,
+ * but who, only a moment later, at once for all of that moment: who reads the file of
+ * a seed that was killed in it knows that it does not know all.
  */
 #ifndef BOXER_SEED_LEDGER_H
 #define BOXER_SEED_LEDGER_H
@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define LEDGER_NS (500 * 1000000ULL) /* between a change and its writing */
+#define LEDGER_NS (500 * 1000000ULL) /* for more changes to come */
 
 struct seed;
 
@@ -20,9 +20,7 @@ struct seed;
 int ledger_open(struct seed *seed, struct error *err);
 /** ledger_close() - as of now, for good; before members are let go. */
 void ledger_close(struct seed *seed);
-/** ledger_use_id() - @id is going to be used. */
-void ledger_use_id(struct seed *seed, uint32_t id);
-/** ledger_changed() - a place has been taken or left. */
-void ledger_changed(struct seed *seed);
+/** ledger_change() - a place is being taken, with an id below @seed->next_id, or left. */
+void ledger_change(struct seed *seed);
 
 #endif

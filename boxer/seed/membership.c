@@ -192,8 +192,8 @@ void membership_join(struct client *c, const struct frame_join *join)
 	fill_record(c, join, id);
 	places_remove(&seed->places, id);
 	if (id >= seed->next_id)
-		ledger_use_id(seed, id);
-	ledger_changed(seed);
+		seed->next_id = id + 1;
+	ledger_change(seed);
 	enter(c, again ? "rejoin" : "join");
 }
 
@@ -213,7 +213,7 @@ void membership_part(struct client *c, enum reason reason)
 		return;
 	(void)members_remove(&seed->members, gone.id);
 	barriers_forget(seed->barriers, gone.id);
-	ledger_changed(seed);
+	ledger_change(seed);
 	gone.version = ++seed->members.version;
 	len = frame_encode_gone(&gone, body, sizeof(body));
 	if (len > 0)

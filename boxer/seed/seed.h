@@ -65,7 +65,7 @@ struct seed {
 	struct members members; /* as they were last told */
 	struct ev_timer update_timer, grace_timer, ledger_timer;
 	struct places places; /* of members that have not come back yet */
-	bool claimed;	      /* somebody has come back of whom nothing is known */
+	bool strangers;	      /* there may be others who have not, see boxer/seed/grace.h */
 	struct state state;
 	uint32_t next_id;
 };

@@ -17,6 +17,7 @@
 #define PATH_LEN_MAX  4096
 #define LINE_LEN_MAX  256
 #define TOKEN_HEX_LEN (2 * FRAME_TOKEN_LEN + 1)
+#define OR_MORE	      " or more"
 
 static void close_file(FILE **f)
 {
@@ -34,7 +35,7 @@ static void put_place(FILE *f, const struct place *p)
 }
 
 /* To the disk, in full. */
-static int write_fresh(const char *path, uint32_t next_id, const struct places *places)
+static int write_fresh(const char *path, const struct state_content *content)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	FILE *f cleanup_with(close_file) = fd < 0 ? NULL : fdopen(fd, "w");
@@ -48,9 +49,10 @@ static int write_fresh(const char *path, uint32_t next_id, const struct places *
 	/* Tokens are secrets, and the file may be left from somebody less careful. */
 	if (fchmod(fd, 0600) < 0)
 		return -errno;
-	(void)fprintf(f, "next_id %" PRIu32 " members %zu\n", next_id, places->n);
-	for (size_t i = 0; i < places->n; i++)
-		put_place(f, &places->list[i]);
+	(void)fprintf(f, "next_id %" PRIu32 " members %zu%s\n", content->next_id, content->places.n,
+		      content->complete ? "" : OR_MORE);
+	for (size_t i = 0; i < content->places.n; i++)
+		put_place(f, &content->places.list[i]);
 	if (fflush(f) != 0 || fsync(fd) < 0)
 		return -errno;
 	return ferror(f) ? -EIO : 0;
@@ -68,14 +70,14 @@ static void sync_directory(const char *path)
 		(void)fsync(fd);
 }
 
-int state_write(struct state *s, uint32_t next_id, const struct places *places)
+int state_write(struct state *s, const struct state_content *content)
 {
 	char fresh[PATH_LEN_MAX];
 	int r;
 
 	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", s->path) >= sizeof(fresh))
 		return -ENAMETOOLONG;
-	r = write_fresh(fresh, next_id, places);
+	r = write_fresh(fresh, content);
 	if (r == 0 && rename(fresh, s->path) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -83,21 +85,22 @@ int state_write(struct state *s, uint32_t next_id, const struct places *places)
 		return r;
 	}
 	sync_directory(s->path);
-	s->kept = next_id;
+	s->next_id = content->next_id;
+	s->complete = content->complete;
 	return 0;
 }
 
 /* Return: 0, or -EBADMSG: it is no place, or somebody else's as well. */
-static int parse_place(const char *line, uint32_t next_id, const struct places *others,
-		       struct place *ret)
+static int parse_place(const char *line, const struct state_content *content, struct place *ret)
 {
+	const struct places *others = &content->places;
 	struct place p = {0};
 	char token[TOKEN_HEX_LEN], external[ADDR_TEXT_MAX], end;
 	size_t len;
 
 	if (sscanf(line, "%" SCNu32 " %32[0-9a-f] %55s %63s%c", &p.id, token, external, p.name,
 		   &end) != 5 ||
-	    end != '\n' || p.id >= next_id || !frame_name_valid(p.name) ||
+	    end != '\n' || p.id >= content->next_id || !frame_name_valid(p.name) ||
 	    addr_parse(external, &p.external) < 0)
 		return -EBADMSG;
 	if (sodium_hex2bin(p.token, sizeof(p.token), token, strlen(token), NULL, &len, NULL) != 0 ||
@@ -110,39 +113,51 @@ static int parse_place(const char *line, uint32_t next_id, const struct places *
 	return 0;
 }
 
-/* Return: 0; -EBADMSG: it is something else, or not whole; -errno. */
-static int parse_file(FILE *f, uint32_t *ret_next_id, struct places *places)
+/* Return: 0, or -EBADMSG. */
+static int parse_head(const char *line, struct state_content *content, size_t *ret_n)
 {
-	char line[LINE_LEN_MAX] = "", end = '\0';
 	uint32_t next_id;
 	size_t n = 0;
+	int end = 0, given;
+
+	given = sscanf(line, "next_id %" SCNu32 "%n members %zu%n", &next_id, &end, &n, &end);
+	if (given < 1 || next_id > ADMISSION_IDS + STATE_AHEAD || n > MEMBERS_MAX)
+		return -EBADMSG;
+	/* Without a number it is the file of a seed that kept no places. */
+	content->complete = given == 2 && strcmp(line + end, "\n") == 0;
+	if (!content->complete && strcmp(line + end, given == 2 ? OR_MORE "\n" : "\n") != 0)
+		return -EBADMSG;
+	content->next_id = next_id;
+	*ret_n = n;
+	return 0;
+}
+
+/* Return: 0; -EBADMSG: it is something else, or not whole; -errno. */
+static int parse_file(FILE *f, struct state_content *content)
+{
+	char line[LINE_LEN_MAX] = "";
+	size_t n;
 	int r;
 
 	if (!fgets(line, sizeof(line), f) && ferror(f))
 		return -errno;
-	/* The first form is that of a seed that kept no places. */
-	if ((sscanf(line, "next_id %" SCNu32 "%c", &next_id, &end) != 2 || end != '\n') &&
-	    (sscanf(line, "next_id %" SCNu32 " members %zu%c", &next_id, &n, &end) != 3 ||
-	     end != '\n'))
-		return -EBADMSG;
-	if (next_id > ADMISSION_IDS + STATE_AHEAD || n > MEMBERS_MAX)
-		return -EBADMSG;
-	for (size_t i = 0; i < n; i++) {
+	r = parse_head(line, content, &n);
+	for (size_t i = 0; i < n && r == 0; i++) {
 		struct place p;
 
-		r = fgets(line, sizeof(line), f) ? parse_place(line, next_id, places, &p)
-						 : -EBADMSG;
+		if (!fgets(line, sizeof(line), f))
+			return -EBADMSG;
+		r = parse_place(line, content, &p);
 		if (r == 0)
-			r = places_add(places, &p);
-		if (r < 0)
-			return r;
+			r = places_add(&content->places, &p);
 	}
-	*ret_next_id = next_id;
+	if (r < 0)
+		return r;
 	return fgetc(f) == EOF ? 0 : -EBADMSG;
 }
 
 /* Return: as parse_file(); 0 also when there is no file yet. */
-static int read_file(const char *path, uint32_t *ret_next_id, struct places *places)
+static int read_file(const char *path, struct state_content *content)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	FILE *f cleanup_with(close_file) = fd < 0 ? NULL : fdopen(fd, "r");
@@ -153,34 +168,24 @@ static int read_file(const char *path, uint32_t *ret_next_id, struct places *pla
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	return parse_file(f, ret_next_id, places);
+	return parse_file(f, content);
 }
 
-int state_open(struct state *s, const char *path, uint32_t *ret_next_id, struct places *ret_places,
-	       struct error *err)
+int state_open(struct state *s, const char *path, struct state_content *ret, struct error *err)
 {
-	struct places places = {0};
-	uint32_t next_id = 0;
-	int r;
+	struct state_content content = {.complete = true};
+	int r = 0;
 
 	s->path = path;
-	if (!path)
-		return 0;
-	r = read_file(path, &next_id, &places);
+	if (path)
+		r = read_file(path, &content);
 	if (r == -EBADMSG)
 		r = error_set(err, EINVAL, "%s: it holds no seed's state, or is damaged", path);
-	else if (r < 0 || (r = state_write(s, next_id, &places)) < 0)
+	else if (r < 0 || (path && (r = state_write(s, &content)) < 0))
 		r = error_sys(err, -r, "state file %s", path);
-	if (r < 0) {
-		places_free(&places);
-		return r;
-	}
-	*ret_next_id = next_id;
-	*ret_places = places;
-	return 0;
-}
-
-bool state_must_grow(const struct state *s, uint32_t next_id)
-{
-	return s->path && next_id > s->kept;
+	if (r < 0)
+		places_free(&content.places);
+	else
+		*ret = content;
+	return r;
 }

@@ -10,8 +10,9 @@
  *	1 0fd3...21 203.0.113.7:40001 fn-1
  *	2 99ab...c4 203.0.113.8:40007 fn-2
  *
- * The token is that of the member's life, in hexadecimal. A file that has only
- * "next_id 67" is one of a seed that kept no places.
+ * The token is that of the member's life, in hexadecimal. "members 2 or more" says that
+ * others had joined or left when there was no time yet to write who. A file that has
+ * only "next_id 67" is one of a seed that kept no places.
  */
 #ifndef BOXER_SEED_STATE_H
 #define BOXER_SEED_STATE_H
@@ -24,24 +25,33 @@
 
 #define STATE_AHEAD 64 /* ids that one write is good for */
 
-/** struct state - embedded; @path NULL: nothing is kept */
+/**
+ * struct state_content - what the file says
+ * @next_id: all ids below may have been used
+ * @complete: there is no member that has none of the places
+ */
+struct state_content {
+	uint32_t next_id;
+	struct places places;
+	bool complete;
+};
+
+/** struct state - embedded; @path NULL: nothing is kept; what was written last */
 struct state {
 	const char *path;
-	uint32_t kept;
+	uint32_t next_id;
+	bool complete;
 };
 
 /**
  * state_open() - read the file, and write it to see whether that is possible
  * @path: stays the caller's; NULL: nothing is kept; a file that is not there is an empty one
- * @ret_places: empty so far
+ * @ret: what it says; no ids and places, and complete, where it says nothing
  *
  * Return: 0, or -errno with words.
  */
-int state_open(struct state *s, const char *path, uint32_t *ret_next_id, struct places *ret_places,
-	       struct error *err);
-/** state_must_grow() - is @next_id, the one after that which is to be used, beyond what is kept? */
-bool state_must_grow(const struct state *s, uint32_t next_id);
-/** state_write() - all ids below @next_id may have been used. Return: 0, or -errno. */
-int state_write(struct state *s, uint32_t next_id, const struct places *places);
+int state_open(struct state *s, const char *path, struct state_content *ret, struct error *err);
+/** state_write() - replace the file as a whole. Return: 0, or -errno. */
+int state_write(struct state *s, const struct state_content *content);
 
 #endif
