@@ -10,6 +10,7 @@
  *	dial_steps	what ways are made of: learning a port, asking the peer
  *	dial_native	the ways in which the program's own socket connects
  *	dial_ours	those in which the node makes the connection
+ *	dial_news	what peers answer, and what befalls members and links
  *	dial_targets	what is known of members' ports
  *	dial_owner	the processes that have asked
  */

@@ -72,3 +72,13 @@ int duo_accept_from(int listener, const struct addr *expected)
 	USERNS_CHECK(addr_equal(&from, expected), "from port %u", from.port);
 	return fd;
 }
+
+struct addr duo_silent_port(void)
+{
+	struct addr at;
+	int listener = duo_own_port(&at, false), fd;
+
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	USERNS_CHECK(sock_listen(listener, 0) == 0 && sock_connect(fd, &at, AF_INET) == 0, "%m");
+	return at;
+}

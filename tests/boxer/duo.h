@@ -37,5 +37,7 @@ void duo_stop(struct duo *d);
 int duo_own_port(struct addr *ret_at, bool listening);
 /** duo_accept_from() - take a connection, which must come from @expected. */
 int duo_accept_from(int listener, const struct addr *expected);
+/** duo_silent_port() - a port of ours whose queue is full: a SYN to it is not answered. */
+struct addr duo_silent_port(void);
 
 #endif
