@@ -8,6 +8,10 @@
  * the same rule once more: then a counter that lies in the rule goes on, and ports
  * that are given one after another stay so even where some are taken.
  *
+ * Two packets that are translated at once, each on a processor of its own, may both find
+ * a port free: that it is in use is learnt when they leave. So it is claimed before,
+ * and the kernel lets one packet alone go on with the same claim for a while.
+ *
  * When all tries have failed, a port that serves one remote endpoint alone may be
  * shared, which the kernel sees to; else the flow is dropped.
  */
@@ -21,12 +25,13 @@
 
 /* Tries by random, or by the next number: eight times eight. At 90 of 100 ports taken
  * one new mapping of a thousand finds none; at half of them, none fails. */
-#define TRIES	8
-#define SEEDS	8
-#define BLOCKS	64
-#define HASHED	4 /* the first slot of what is hashed */
-#define BLOCK	4 /* the slot of a block's number */
-#define SEED_UP 0x9e3779b9U
+#define TRIES	     8
+#define SEEDS	     8
+#define BLOCKS	     64
+#define HASHED	     4 /* the first slot of what is hashed */
+#define BLOCK	     4 /* the slot of a block's number */
+#define SEED_UP	     0x9e3779b9U
+#define CLAIMS_PER_S 100 /* of one port; it is long in use when the next one may come */
 
 struct ports {
 	struct rules *rules;
@@ -57,6 +62,7 @@ static void unless_taken(const struct ports *p)
 		rules_unless_known(p->rules, p->tables->reserved, 1);
 	for (unsigned int i = 0; i < p->tables->clocks; i++)
 		rules_unless_known(p->rules, p->tables->used[i], 0);
+	rules_if_first(p->rules, p->tables->claimed, 0, CLAIMS_PER_S);
 }
 
 static void translate_if_free(const struct ports *p)

@@ -88,6 +88,7 @@ static struct nat_tables no_tables(const struct nat *nat, uint8_t proto)
 			       .name = proto == IPPROTO_TCP ? "tcp" : "udp",
 			       .behaviour = b,
 			       .clocks = b->mapping == NAT_MAPPING_APDM ? 1 : NAT_CLOCKS,
+			       .claimed = NAT_NO_TABLE,
 			       .reserved = NAT_NO_TABLE,
 			       .block = NAT_NO_TABLE,
 			       .destinations = NAT_NO_TABLE};
@@ -108,6 +109,8 @@ void nat_tables_add(struct rules *rules, const struct nat *nat, uint8_t proto,
 	static const struct rule_set adm = {.key = {ENDPOINT, ADDR}, .data = {ENDPOINT}};
 	static const struct rule_set in = {.key = {ENDPOINT}, .data = {ENDPOINT}};
 	static const struct rule_set used = {.key = {ENDPOINT}};
+	static const struct rule_set claimed = {
+		.key = {ENDPOINT}, .timeout = true, .transient = true};
 	static const struct rule_set contacted = {.key = {ENDPOINT, ADDR}};
 	static const struct rule_set block = {.key = {ADDR}, .data = {RULE_FIELD_NUMBER}};
 	static const struct rule_set destinations = {.key = {ENDPOINT}, .transient = true};
@@ -122,6 +125,7 @@ void nat_tables_add(struct rules *rules, const struct nat *nat, uint8_t proto,
 		add_clocks(rules, &t, "in", in, t.in);
 	if (!is_kernels_own(b)) {
 		add_clocks(rules, &t, "used", used, t.used);
+		t.claimed = add_set(rules, &t, "claimed", claimed);
 		add_reserved(rules, nat, &t);
 	}
 	if (b->filtering == NAT_FILTERING_ADF)

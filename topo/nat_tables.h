@@ -38,6 +38,7 @@ enum nat_clock {
  *	external endpoint
  * @in: external endpoint -> inside endpoint
  * @used: external endpoints that have a mapping
+ * @claimed: external endpoints that are about to be in use
  * @contacted: external endpoint and remote address that was written to through it
  * @reserved: external endpoints of static forwards
  * @block: inside address -> the number of its block of ports
@@ -52,6 +53,7 @@ struct nat_tables {
 	size_t in[NAT_CLOCKS];
 	size_t used[NAT_CLOCKS];
 	size_t contacted[NAT_CLOCKS];
+	size_t claimed;
 	size_t reserved;
 	size_t block;
 	size_t destinations;

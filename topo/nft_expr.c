@@ -111,6 +111,15 @@ static void fill_connlimit(struct nftnl_expr *e, const struct rules *rules,
 	nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
 }
 
+static void set_rate(struct nftnl_expr *limit, uint32_t packets, uint32_t burst, uint32_t flags)
+{
+	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, packets);
+	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, burst);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, flags);
+}
+
 static void fill_update(struct nftnl_expr *e, const struct rules *rules, const struct rule_step *s)
 {
 	(void)nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, rules->sets[s->set].name);
@@ -128,16 +137,20 @@ static void fill_update(struct nftnl_expr *e, const struct rules *rules, const s
 		fill_connlimit(limit, rules, s);
 		(void)nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, limit, 0);
 	}
+	if (s->rate) {
+		struct nftnl_expr *limit = nftnl_expr_alloc("limit");
+
+		if (!limit)
+			return;
+		set_rate(limit, s->rate, 1, 0);
+		(void)nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, limit, 0);
+	}
 }
 
 static void fill_limit(struct nftnl_expr *e, const struct rules *rules, const struct rule_step *s)
 {
 	(void)rules;
-	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, s->count);
-	nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, 1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, s->count);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+	set_rate(e, s->count, s->count, NFT_LIMIT_F_INV);
 }
 
 static void fill_count(struct nftnl_expr *e, const struct rules *rules, const struct rule_step *s)

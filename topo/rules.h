@@ -21,7 +21,7 @@
 #include <stdio.h>
 
 #define RULES_CHAINS_MAX   512
-#define RULES_SETS_MAX	   24
+#define RULES_SETS_MAX	   32
 #define RULES_COUNTERS_MAX 8
 #define RULES_FIELDS_MAX   4 /* of a set's key, or its data */
 #define RULES_DATA_MAX	   16
@@ -67,6 +67,7 @@ enum rule_step_kind {
  *	also how much a payload step loads
  * @count: RULE_NUMBER, RULE_HASH: how many numbers there are; RULE_CONNLIMIT,
  *	RULE_LIMIT: the limit; RULE_UPDATE: a connection limit of each entry, or 0
+ * @rate: RULE_UPDATE: how many packets a second may meet each entry, one by one; 0: any
  * @seed: RULE_HASH
  * @timeout_ms: RULE_UPDATE: 0 for an entry that stays
  * @set: RULE_LOOKUP, RULE_UPDATE: the set's index
@@ -87,6 +88,7 @@ struct rule_step {
 	uint8_t data[RULES_DATA_MAX];
 	uint32_t len;
 	uint32_t count;
+	uint32_t rate;
 	uint32_t seed;
 	uint64_t timeout_ms;
 	size_t set;

@@ -110,6 +110,9 @@ static void print_update(const struct rules *rules, const struct rule_step *step
 		(void)fprintf(to, " sreg_data %u", step->source);
 	if (step->count)
 		(void)fprintf(to, " expr [ connlimit count %u flags 1 ]", step->count);
+	if (step->rate)
+		(void)fprintf(to, " expr [ limit rate %u/second burst 1 type packets flags 0x0 ]",
+			      step->rate);
 	(void)fputs(" ]", to);
 }
 

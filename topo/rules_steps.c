@@ -20,6 +20,9 @@
 
 #define SLOTS_PER_REGISTER 4
 
+/* How long an entry is there that nothing meets; the least that all kernels keep time for. */
+#define FIRST_MS 1000
+
 /* The kernel knows the registers of 16 bytes and of four, which share their memory,
  * and says the first name where both fit. */
 static uint32_t reg_of(int slot)
@@ -276,6 +279,16 @@ void rules_if_crowded(struct rules *rules, size_t set, int slot, uint32_t limit)
 						  .op = NFT_DYNSET_OP_ADD,
 						  .set = set,
 						  .count = limit});
+}
+
+void rules_if_first(struct rules *rules, size_t set, int slot, uint32_t rate)
+{
+	rules_add_step(rules, &(struct rule_step){.kind = RULE_UPDATE,
+						  .reg = reg_of(slot),
+						  .op = NFT_DYNSET_OP_ADD,
+						  .set = set,
+						  .rate = rate,
+						  .timeout_ms = FIRST_MS});
 }
 
 void rules_if_all_crowded(struct rules *rules, uint32_t limit)

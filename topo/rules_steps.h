@@ -78,6 +78,12 @@ void rules_if_found(struct rules *rules, size_t map, int slot, int to_slot);
 void rules_learn(struct rules *rules, size_t set, int slot, int data_slot, uint64_t timeout_ms);
 /** rules_if_crowded() - if more than @limit connections have the key; @set counts them. */
 void rules_if_crowded(struct rules *rules, size_t set, int slot, uint32_t limit);
+/**
+ * rules_if_first() - if no packet with that key has got here for one @rate-th of a second
+ *
+ * Of several at once, on processors of their own, one goes on. @set has a time to live.
+ */
+void rules_if_first(struct rules *rules, size_t set, int slot, uint32_t rate);
 /** rules_if_all_crowded() - if more than @limit connections have met this rule. */
 void rules_if_all_crowded(struct rules *rules, uint32_t limit);
 

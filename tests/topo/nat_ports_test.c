@@ -7,6 +7,8 @@
 
 #include <criterion/criterion.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -68,6 +70,90 @@ static void two_hosts(void *arg)
 Test(nat_ports, two_machines_with_one_source_port_are_told_apart)
 {
 	userns_test(two_hosts, NULL, TIMEOUT_MS);
+}
+
+/* ---- at the same moment ---- */
+
+#define MOMENTS 100
+
+/** struct starter - a machine that sends when it is told, from one port after the other */
+struct starter {
+	int fds[MOMENTS];
+	struct addr to;
+	atomic_int *moment;
+};
+
+static void *send_at_each_moment(void *arg)
+{
+	struct starter *s = arg;
+	struct sockaddr_storage ss;
+	socklen_t len = (socklen_t)addr_to_sockaddr(&s->to, AF_INET, &ss);
+
+	for (int i = 0; i < MOMENTS; i++) {
+		while (atomic_load(s->moment) <= i)
+			;
+		(void)sendto(s->fds[i], "x", 1, 0, (struct sockaddr *)&ss, len);
+	}
+	return NULL;
+}
+
+static uint16_t hear_port(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct addr from;
+	char byte;
+
+	USERNS_CHECK(poll(&p, 1, TIMEOUT_MS) == 1 &&
+			     recvfrom(fd, &byte, 1, 0, (struct sockaddr *)&ss, &len) == 1 &&
+			     addr_from_sockaddr((struct sockaddr *)&ss, len, &from) == 0,
+		     "%m");
+	return from.port;
+}
+
+static void at_once(void *arg)
+{
+	struct nat nat = natlab_nat(EIM_EIF(PRESERVE, RANDOM));
+	static struct starter s[2];
+	atomic_int moment = 0;
+	pthread_t thread[2];
+	struct natlab l;
+	int heard[2];
+
+	(void)arg;
+	natlab_make(&l, &nat);
+	heard[0] = natlab_socket(&l, l.seed, SOCK_DGRAM, 80);
+	heard[1] = natlab_socket(&l, l.second, SOCK_DGRAM, 80);
+	s[0].to = addr_v4(NATLAB_SEED, 80);
+	s[1].to = addr_v4(NATLAB_SECOND, 80);
+	for (int j = 0; j < 2; j++) {
+		s[j].moment = &moment;
+		for (int i = 0; i < MOMENTS; i++)
+			s[j].fds[i] = natlab_socket(&l, j ? l.neighbour : l.fn, SOCK_DGRAM,
+						    (uint16_t)(5000 + i));
+		USERNS_CHECK(pthread_create(&thread[j], NULL, send_at_each_moment, &s[j]) == 0,
+			     "%m");
+	}
+	for (int i = 0; i < MOMENTS; i++) {
+		uint16_t port[2];
+
+		atomic_store(&moment, i + 1);
+		for (int j = 0; j < 2; j++)
+			port[j] = hear_port(heard[j]);
+		USERNS_CHECK(port[0] != port[1], "both are seen as %u", port[0]);
+		USERNS_CHECK(port[0] == 5000 + i || port[1] == 5000 + i, "%u and %u, not %d",
+			     port[0], port[1], 5000 + i);
+	}
+	for (int j = 0; j < 2; j++)
+		USERNS_CHECK(pthread_join(thread[j], NULL) == 0, "%m");
+	natlab_done(&l);
+}
+
+/* On as many processors as there are: a port was given to both. */
+Test(nat_ports, two_machines_that_begin_at_once_are_told_apart)
+{
+	userns_test(at_once, NULL, TIMEOUT_MS);
 }
 
 static void tcp_two_hosts(void *arg)
