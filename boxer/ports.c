@@ -143,16 +143,6 @@ static bool observe(struct entry *e)
 	return e->observation != NULL;
 }
 
-static void on_ask_again(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	struct entry *e = w->data;
-
-	(void)loop;
-	(void)revents;
-	if (!observe(e))
-		entry_free(e);
-}
-
 static void make_room(struct ports *set)
 {
 	struct entry *e;
@@ -163,6 +153,35 @@ static void make_room(struct ports *set)
 		if (LIST_EMPTY(&e->questions) && e->use != ENTRY_TAKEN)
 			break;
 	entry_free(e ? e : TAILQ_FIRST(&set->entries));
+}
+
+/* Answers may do anything to the entries, so nothing of this one is used by then. */
+static void answer_all(struct questions *questions, enum reason reason, const struct addr *external)
+{
+	struct ports_question *q;
+
+	while ((q = LIST_FIRST(questions))) {
+		ports_answer *answer = q->answer;
+		void *arg = q->arg;
+
+		ports_cancel(q);
+		answer(arg, reason, external);
+	}
+}
+
+static void on_ask_again(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct entry *e = w->data;
+	struct questions questions = LIST_HEAD_INITIALIZER(questions);
+	const struct addr none = {0};
+
+	(void)loop;
+	(void)revents;
+	if (observe(e))
+		return;
+	move(&e->questions, &questions);
+	entry_free(e);
+	answer_all(&questions, REASON_LOCAL, &none);
 }
 
 static struct entry *entry_new(struct ports *set, uint16_t local_port, enum entry_use use)
@@ -186,20 +205,6 @@ static struct entry *entry_new(struct ports *set, uint16_t local_port, enum entr
 		return e;
 	entry_free(e);
 	return NULL;
-}
-
-/* Answers may do anything to the entries, so nothing of this one is used by then. */
-static void answer_all(struct questions *questions, enum reason reason, const struct addr *external)
-{
-	struct ports_question *q;
-
-	while ((q = LIST_FIRST(questions))) {
-		ports_answer *answer = q->answer;
-		void *arg = q->arg;
-
-		ports_cancel(q);
-		answer(arg, reason, external);
-	}
 }
 
 static void on_seen(void *arg, const struct addr *seen)
