@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 /* With less than this left a way is not worth beginning. */
-#define LEAST_NS (10 * NS_PER_MS)
+#define LEAST_NS (100 * NS_PER_MS)
 
 /* ---- results, for programs that do not wait ---- */
 
@@ -264,7 +264,7 @@ void dial_fail(struct dial *d, enum reason reason)
 		dial_rest(d);
 	else if (is_final(d, reason))
 		dial_end(d, reason);
-	else if (dial_other_relay(d))
+	else if (dial_other_relay(d, reason))
 		dial_again(d, reason);
 	else
 		dial_next_way(d);

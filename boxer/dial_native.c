@@ -29,6 +29,7 @@
 #define WATCH_MAX_NS	(4 * NS_PER_MS)
 #define CONNECT_WAIT_NS (500 * NS_PER_MS)  /* a busy machine may hold a program */
 #define REST_NS		(2 * NS_PER_S)	   /* as much, for it to come back */
+#define DIRECT_NS	(3500 * NS_PER_MS) /* a firewall may stand before it */
 #define SIMULTANEOUS_NS (3500 * NS_PER_MS) /* what is lost is sent again after 1 s, and after 3 s */
 #define SEQUENTIAL_NS	(2 * NS_PER_S)	   /* what opens the peer's NAT is sent once */
 
@@ -271,8 +272,8 @@ static void punched(struct dial *d, const struct frame_punched *answer)
 }
 
 const struct dial_way dial_ways_native[STRATEGY_COUNT + 1] = {
-	[STRATEGY_DIRECT] = {DIAL_DEADLINE_NS, begin_direct, NULL},
-	[STRATEGY_PRIVATE] = {DIAL_DEADLINE_NS, begin_private, NULL},
+	[STRATEGY_DIRECT] = {DIRECT_NS, begin_direct, NULL},
+	[STRATEGY_PRIVATE] = {DIRECT_NS, begin_private, NULL},
 	[STRATEGY_SIMULTANEOUS] = {SIMULTANEOUS_NS, begin_simultaneous, punched},
 	[STRATEGY_SEQUENTIAL] = {SEQUENTIAL_NS, begin_sequential, punched},
 };

@@ -337,11 +337,18 @@ static bool is_other_relay(struct dial *d)
 	       relays_find(node_of(d), d->member, d->relays, d->n_relays + 1, &relay);
 }
 
-bool dial_other_relay(struct dial *d)
+/* Another relay would change nothing. */
+static bool is_no_relays_fault(enum reason reason)
+{
+	return reason == REASON_NOT_ALLOWED || reason == REASON_NOT_INTERCEPTED ||
+	       reason == REASON_LOCAL || reason == REASON_NO_LINK || reason == REASON_BUSY;
+}
+
+bool dial_other_relay(struct dial *d, enum reason reason)
 {
 	/* All of them have one time together, which is over when its timer is. */
 	if (!d->strategy || d->strategy->id != STRATEGY_RELAY || !ev_is_active(&d->deadline) ||
-	    !is_other_relay(d))
+	    is_no_relays_fault(reason) || !is_other_relay(d))
 		return false;
 	d->n_relays++;
 	d->busy = false;

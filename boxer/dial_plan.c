@@ -19,7 +19,7 @@
 #define LINK_WAIT_NS	(1500 * NS_PER_MS) /* for a link to a member behind our own NAT */
 #define PROFILE_WAIT_NS (2 * NS_PER_S)	   /* for the seed's measurement */
 #define LOOK_AGAIN_NS	(50 * NS_PER_MS)
-#define LEFT_LEAST_NS	(1 * NS_PER_S) /* for the ways that come after one, or for all once more */
+#define LEFT_LEAST_NS	(1 * NS_PER_S) /* for each way that comes after one, or for all once more */
 
 const struct dial_way *dial_way(const struct dial *d)
 {
@@ -52,19 +52,20 @@ static bool may_plan_again(const struct dial *d)
 
 uint64_t dial_limit(const struct dial *d)
 {
-	bool last = d->next == d->n_plan, native = dial_ways_native[d->strategy->id].begin;
+	bool native = dial_ways_native[d->strategy->id].begin;
 	uint64_t limit = dial_way(d)->limit_ns, now = clock_now();
 	uint64_t left = d->ends_at > now ? d->ends_at - now : 0;
+	uint64_t after = d->n_plan - d->next, share = left / (after + 1);
 
 	/* A program that does not wait has begun the only way that it will go. */
 	if (native && !dial_program_waits(d))
 		return 0;
-	if (left >= limit + LEFT_LEAST_NS)
-		return limit;
-	/* Its limit is for the sake of those that come after it. */
-	if (last)
-		return native ? 0 : limit;
-	return left > LEFT_LEAST_NS ? left - LEFT_LEAST_NS : left;
+	/* Its limit is for the sake of those that come after it, in this round or the next. */
+	if (after == 0)
+		return native && left < limit + LEFT_LEAST_NS ? 0 : limit;
+	if (left > after * LEFT_LEAST_NS && left - after * LEFT_LEAST_NS > share)
+		share = left - after * LEFT_LEAST_NS;
+	return limit < share ? limit : share;
 }
 
 /* What was only lost may come through the next time. */

@@ -237,7 +237,7 @@ extern const struct dial_way dial_ways_ours[STRATEGY_COUNT + 1];
 /** dial_ours_init() - for a new dial. */
 void dial_ours_init(struct dial *d);
 /** dial_other_relay() - the way has failed. Return: was it a relay, and is there another one? */
-bool dial_other_relay(struct dial *d);
+bool dial_other_relay(struct dial *d, enum reason reason);
 /** dial_ours_close() - drop these sockets. */
 void dial_ours_close(struct dial *d);
 
