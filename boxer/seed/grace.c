@@ -4,11 +4,12 @@
  *
  * Two things may be known of those who were members before: their places, from the
  * state; and that there are strangers, whose places are not known: the state says that
- * it is not complete, or one of them claims its id. As long as there are open places
- * nobody is refused, for it may be one of these that is in the way; and as long as
- * there are strangers no newcomer is admitted, for what it would get may be somebody's.
- * A seed that hears of no earlier member makes nobody wait. At the end the places are
- * free, and claims are judged before newcomers.
+ * it is not complete, or one of them comes back and gets the id that it claims. Who is
+ * refused only because of an open place waits; and as long as there are strangers no
+ * newcomer is admitted, for what it would get may be somebody's. A seed that hears of
+ * no earlier member makes nobody wait, and who was lost and comes back to the seed that
+ * gave it its id is none. At the end the places are free, and claims are judged before
+ * newcomers.
  */
 #include "boxer/seed/grace.h"
 
@@ -58,17 +59,23 @@ void grace_stop(struct seed *seed)
 	places_free(&seed->places);
 }
 
+/* An id that was claimed before was that of a stranger, and they are known of then. */
+static bool given_by_us(const struct seed *seed, uint32_t id)
+{
+	return id >= seed->first_id && id < seed->next_id;
+}
+
 bool grace_holds(struct client *c, const struct frame_join *join, uint32_t known,
 		 enum reason reason)
 {
 	struct seed *seed = c->seed;
-	bool is_newcomer = known == FRAME_ID_JOINING && !claims(join);
+	bool is_unknown = known == FRAME_ID_JOINING;
 
 	if (!ev_is_active(&seed->grace_timer))
 		return false;
-	if (known == FRAME_ID_JOINING && claims(join))
+	if (reason == REASON_NONE && is_unknown && claims(join) && !given_by_us(seed, join->claim))
 		seed->strangers = true;
-	if (reason != REASON_NONE ? seed->places.n == 0 : !is_newcomer || !seed->strangers)
+	if (reason == REASON_NONE && (!is_unknown || claims(join) || !seed->strangers))
 		return false;
 	c->join = *join;
 	client_move(c, CLIENT_WAITING);

@@ -23,7 +23,8 @@ void grace_stop(struct seed *seed);
 /**
  * grace_holds() - must the answer to the JOIN of @c wait?
  * @known: its id, as its token shows, or FRAME_ID_JOINING
- * @reason: why it would not be admitted now, or REASON_NONE
+ * @reason: why it would not be admitted now, though it will be if nobody claims the
+ *	open places; or REASON_NONE
  *
  * If so, it is asked for again by membership_join() in time.
  */

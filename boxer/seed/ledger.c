@@ -72,6 +72,7 @@ int ledger_open(struct seed *seed, struct error *err)
 	seed->ledger_timer.data = seed;
 	if (r < 0)
 		return r;
+	seed->first_id = content.next_id;
 	seed->next_id = content.next_id;
 	seed->places = content.places;
 	seed->strangers = !content.complete;

@@ -129,7 +129,7 @@ static void enter(struct client *c, const char *event)
 }
 
 static enum reason decide(const struct client *c, const struct frame_join *join, uint32_t same,
-			  uint32_t *ret_id)
+			  const struct places *places, uint32_t *ret_id)
 {
 	const struct seed_options *options = c->seed->options;
 	struct admission_policy policy = {
@@ -143,8 +143,8 @@ static enum reason decide(const struct client *c, const struct frame_join *join,
 		.same = same,
 	};
 
-	return admission_decide(&policy, &c->seed->members, &c->seed->places, &request,
-				c->seed->next_id, ret_id);
+	return admission_decide(&policy, &c->seed->members, places, &request, c->seed->next_id,
+				ret_id);
 }
 
 /* By the token that it shows. Return: its id, or FRAME_ID_JOINING. */
@@ -169,6 +169,7 @@ static void take_sightings(struct client *c, const uint8_t token[static FRAME_TO
 
 void membership_join(struct client *c, const struct frame_join *join)
 {
+	static const struct places nobodys;
 	struct seed *seed = c->seed;
 	struct client *same = clients_by_token(&seed->clients, join->token);
 	bool again = same && same->state == CLIENT_MEMBER;
@@ -180,9 +181,12 @@ void membership_join(struct client *c, const struct frame_join *join)
 		visit(c, join);
 		return;
 	}
-	reason = decide(c, join, known, &id);
-	if (grace_holds(c, join, known, reason))
-		return;
+	reason = decide(c, join, known, &nobodys, &id);
+	if (reason == REASON_NONE) {
+		reason = decide(c, join, known, &seed->places, &id);
+		if (grace_holds(c, join, known, reason))
+			return;
+	}
 	if (reason != REASON_NONE) {
 		reject(c, join->name, reason);
 		return;

@@ -67,7 +67,7 @@ struct seed {
 	struct places places; /* of members that have not come back yet */
 	bool strangers;	      /* there may be others who have not, see boxer/seed/grace.h */
 	struct state state;
-	uint32_t next_id;
+	uint32_t first_id, next_id; /* those between were given away in this run */
 };
 
 /**

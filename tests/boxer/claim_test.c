@@ -2,6 +2,8 @@
 /* Members that come back: to the same seed, to one that was restarted, or as somebody else. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "boxer/seed/admission.h"
+#include "boxer/seed/grace.h"
 #include "boxer/seed/ledger.h"
 #include "boxer/seed/state.h"
 #include "tests/boxer/cluster.h"
@@ -292,6 +294,51 @@ CLUSTER_TEST(claim, makes_newcomers_wait_where_nothing_is_known)
 	USERNS_CHECK(joins(&c, &b, "b", 2, 8) == 8, "its id was given away");
 	check_refused(&newcomer, REASON_DUPLICATE_NAME);
 	USERNS_CHECK(joins(&c, &newcomer, "c", 11, FRAME_ID_JOINING) == 9, "id");
+	cluster_stop(&c);
+}
+
+/* Somebody who comes back is no sign of a seed before this one, nor is who is refused. */
+CLUSTER_TEST(claim, of_an_id_that_this_seed_gave_makes_nobody_wait)
+{
+	struct speaker a, newcomer;
+	struct cluster c;
+	uint64_t began;
+
+	cluster_start(&c, NULL);
+	began = clock_now();
+	USERNS_CHECK(joins(&c, &a, "a", 1, FRAME_ID_JOINING) == 0, "id");
+	speaker_close(&a);
+	child_await(&c.seed, "leave");
+	USERNS_CHECK(joins(&c, &a, "a", 1, 0) == 0, "another id");
+	check_rejected(&c, "b", 2, ADMISSION_IDS, REASON_PROTOCOL);
+	check_rejected(&c, "a", 2, 9, REASON_DUPLICATE_NAME);
+	USERNS_CHECK(joins(&c, &newcomer, "c", 3, FRAME_ID_JOINING) == 1, "id");
+	USERNS_CHECK(clock_now() - began < GRACE_NS, "it had to wait");
+	cluster_stop(&c);
+}
+
+/* Only a place that is still open is worth waiting for. */
+CLUSTER_TEST(claim, that_is_refused_in_any_case_is_refused_at_once)
+{
+	static const char *const options[] = {"--state", STATE, NULL};
+	struct speaker a, b;
+	struct cluster c;
+	uint64_t began;
+
+	cluster_start(&c, "--state", STATE, NULL);
+	(void)joins(&c, &a, "a", 1, FRAME_ID_JOINING);
+	(void)joins(&c, &b, "b", 2, FRAME_ID_JOINING);
+	await_state(2);
+	began = clock_now();
+	restart(&c, options);
+	speaker_close(&b);
+	(void)joins(&c, &b, "b", 2, 1);
+	/* That of a is open. */
+	check_rejected(&c, "b", 3, FRAME_ID_JOINING, REASON_DUPLICATE_NAME);
+	check_rejected(&c, "c", 3, 1, REASON_DUPLICATE_ID);
+	check_rejected(&c, "c", 3, ADMISSION_IDS, REASON_PROTOCOL);
+	check_rejected(&c, "b", 1, 0, REASON_DUPLICATE_NAME);
+	USERNS_CHECK(clock_now() - began < GRACE_NS, "they had to wait");
 	cluster_stop(&c);
 }
 
