@@ -2,6 +2,7 @@
 #include "boxer/seed/clients.h"
 
 #include "base/clock.h"
+#include "boxer/members.h"
 #include "boxer/seed/seed.h"
 #include "boxer/sock.h"
 
@@ -90,7 +91,8 @@ void clients_start(struct seed *seed)
 	for (int i = 0; i < CLIENT_STATES; i++)
 		TAILQ_INIT(&seed->clients.lists[i]);
 	seed->clients.max[CLIENT_PENDING] = sock_quota(CLIENTS_PENDING_MAX, CLIENTS_SHARE);
-	seed->clients.max[CLIENT_WAITING] = seed->clients.max[CLIENT_PENDING];
+	/* They have the key, and will be members; who is hung up on is back at once. */
+	seed->clients.max[CLIENT_WAITING] = MEMBERS_MAX;
 	seed->clients.max[CLIENT_VISITOR] = sock_quota(CLIENTS_VISITORS_MAX, CLIENTS_SHARE);
 	ev_timer_init(&seed->clients.sweeper, on_sweep, 1., 1.);
 	seed->clients.sweeper.data = seed;

@@ -3,7 +3,8 @@
  * Interface for clients: the connections to the seed that speak over a channel.
  * One authenticates, sends one JOIN, and becomes a member or a visitor. Those that
  * have not said yet what they want, and visitors, are bounded: the oldest gives
- * way to the newest, and there is a deadline.
+ * way to the newest, and there is a deadline. Who waits to become a member is bounded
+ * like members are.
  */
 #ifndef BOXER_SEED_CLIENTS_H
 #define BOXER_SEED_CLIENTS_H
@@ -17,7 +18,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#define CLIENTS_PENDING_MAX  1024 /* connections that have not joined; or wait for the answer */
+#define CLIENTS_PENDING_MAX  1024 /* connections that have not joined */
 #define CLIENTS_SHARE	     8	  /* or fewer, see sock_quota() */
 #define CLIENTS_PENDING_NS   (10 * 1000000000ULL)
 #define CLIENTS_VISITORS_MAX 64

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,6 +130,13 @@ CLUSTER_TEST(claim, of_an_id_that_another_life_has_is_rejected)
 	check_rejected(&c, "d", 3, FRAME_ID_SEED, REASON_PROTOCOL);
 	USERNS_CHECK(!child_has_said(&c.seed, "leave"), "somebody was lost by that");
 	cluster_stop(&c);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	USERNS_CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%m");
 }
 
 /* Return: the next id. *@ret_members: SIZE_MAX when it is not yet written who they are. */
@@ -342,6 +350,31 @@ CLUSTER_TEST(claim, that_is_refused_in_any_case_is_refused_at_once)
 	cluster_stop(&c);
 }
 
+static void allow_few_descriptors(void)
+{
+	const struct rlimit few = {.rlim_cur = 64, .rlim_max = 64};
+
+	if (setrlimit(RLIMIT_NOFILE, &few) < 0)
+		_exit(99);
+}
+
+/* Strangers get a share of the descriptors, those who wait are none. */
+CLUSTER_TEST(claim, makes_wait_as_many_as_could_be_members)
+{
+	struct speaker s[24];
+	struct cluster c;
+
+	cluster_prepare();
+	write_file(STATE, "next_id 7 members 0 or more\n");
+	cluster_start_seed(&c, (const char *const[]){"--state", STATE, NULL},
+			   allow_few_descriptors);
+	for (unsigned i = 0; i < ARRAY_SIZE(s); i++)
+		ask_to_join(&c, &s[i], cluster_name(i), (uint8_t)(i + 1), FRAME_ID_JOINING);
+	for (unsigned i = 0; i < ARRAY_SIZE(s); i++)
+		USERNS_CHECK(hear_joined(&s[i]) == 7 + i, "id");
+	cluster_stop(&c);
+}
+
 /* Without a file it knows no better than what is claimed. */
 CLUSTER_TEST(claim, raises_the_next_id_also_without_a_state_file)
 {
@@ -357,13 +390,6 @@ CLUSTER_TEST(claim, raises_the_next_id_also_without_a_state_file)
 #define OTHER "2233445566778899aabbccddeeff00"
 #define TOKEN "00" OTHER
 #define PLACE "0 " TOKEN " 127.0.0.1:1 a\n"
-
-static void write_file(const char *path, const char *text)
-{
-	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	USERNS_CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%m");
-}
 
 CLUSTER_TEST(state, keeps_ids_over_a_restart_in_good_order)
 {
