@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "boxer/seed/ledger.h"
 
+#include "base/clock.h"
 #include "boxer/seed/seed.h"
 
 #include <stdio.h>
@@ -40,18 +41,30 @@ static void write_all(struct seed *seed, uint32_t next_id, bool complete)
 
 	if (r == 0)
 		r = state_write(&seed->state, &content);
-	if (r < 0)
-		(void)fprintf(stderr, "boxer seed: cannot write %s: %s, ignoring\n",
+	if (r < 0 && !seed->ledger_failing)
+		(void)fprintf(stderr, "boxer seed: cannot write %s: %s, trying again\n",
 			      seed->options->state, strerror(-r));
+	seed->ledger_failing = r < 0;
 	places_free(&content.places);
 }
 
-/* Ahead of what is used, unless it could not be written before. */
+/* Ahead of what is used. */
 static uint32_t next_id_kept(const struct seed *seed)
 {
 	uint32_t kept = seed->state.next_id;
 
 	return seed->next_id > kept ? seed->next_id + STATE_AHEAD : kept;
+}
+
+static void write_later(struct seed *seed)
+{
+	bool is_busy = seed->ledger_failing || clock_now() - seed->ledger_at < LEDGER_BUSY_NS;
+
+	if (ev_is_active(&seed->ledger_timer))
+		return;
+	ev_timer_set(&seed->ledger_timer, 1e-9 * (double)(is_busy ? LEDGER_BUSY_NS : LEDGER_NS),
+		     0.);
+	ev_timer_start(seed->loop, &seed->ledger_timer);
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -61,6 +74,9 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	write_all(seed, next_id_kept(seed), !seed->strangers);
+	seed->ledger_at = clock_now();
+	if (seed->ledger_failing)
+		write_later(seed);
 }
 
 int ledger_open(struct seed *seed, struct error *err)
@@ -92,8 +108,5 @@ void ledger_change(struct seed *seed)
 		return;
 	if (seed->state.complete || seed->next_id > seed->state.next_id)
 		write_all(seed, next_id_kept(seed), false);
-	if (ev_is_active(&seed->ledger_timer))
-		return;
-	ev_timer_set(&seed->ledger_timer, 1e-9 * (double)LEDGER_NS, 0.);
-	ev_timer_start(seed->loop, &seed->ledger_timer);
+	write_later(seed);
 }

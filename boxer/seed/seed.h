@@ -67,6 +67,8 @@ struct seed {
 	struct places places; /* of members that have not come back yet */
 	bool strangers;	      /* there may be others who have not, see boxer/seed/grace.h */
 	struct state state;
+	uint64_t ledger_at;	    /* when all was last written, or tried to */
+	bool ledger_failing;	    /* and that has been said */
 	uint32_t first_id, next_id; /* those between were given away in this run */
 };
 

@@ -70,24 +70,48 @@ static void sync_directory(const char *path)
 		(void)fsync(fd);
 }
 
-int state_write(struct state *s, const struct state_content *content)
+/* Needs neither a directory that can be written nor a block that is free. */
+static int cut_down(const char *path, uint32_t next_id)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "next_id %" PRIu32 "\n", next_id);
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || pwrite(fd, text, (size_t)len, 0) != len || ftruncate(fd, len) < 0 ||
+	    fsync(fd) < 0)
+		return -1;
+	return 0;
+}
+
+static int replace(const char *path, const struct state_content *content)
 {
 	char fresh[PATH_LEN_MAX];
 	int r;
 
-	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", s->path) >= sizeof(fresh))
+	if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh))
 		return -ENAMETOOLONG;
 	r = write_fresh(fresh, content);
-	if (r == 0 && rename(fresh, s->path) < 0)
+	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
-	if (r < 0) {
+	if (r < 0)
 		(void)unlink(fresh);
-		return r;
-	}
-	sync_directory(s->path);
+	return r;
+}
+
+int state_write(struct state *s, const struct state_content *content)
+{
+	bool ids_change = content->next_id != s->next_id;
+	int r = replace(s->path, content);
+
+	s->misleads =
+		s->misleads || content->next_id > s->next_id || (s->complete && !content->complete);
+	if (r == 0 && ids_change)
+		sync_directory(s->path);
+	if (r == 0 || (s->misleads && cut_down(s->path, content->next_id) == 0))
+		s->misleads = false;
 	s->next_id = content->next_id;
-	s->complete = content->complete;
-	return 0;
+	s->complete = r == 0 && content->complete;
+	return r;
 }
 
 /* Return: 0, or -EBADMSG: it is no place, or somebody else's as well. */
@@ -181,11 +205,16 @@ int state_open(struct state *s, const char *path, struct state_content *ret, str
 		r = read_file(path, &content);
 	if (r == -EBADMSG)
 		r = error_set(err, EINVAL, "%s: it holds no seed's state, or is damaged", path);
-	else if (r < 0 || (path && (r = state_write(s, &content)) < 0))
+	else if (r < 0 || (path && (r = replace(path, &content)) < 0))
 		r = error_sys(err, -r, "state file %s", path);
-	if (r < 0)
+	if (r < 0) {
 		places_free(&content.places);
-	else
-		*ret = content;
-	return r;
+		return r;
+	}
+	if (path)
+		sync_directory(path);
+	s->next_id = content.next_id;
+	s->complete = content.complete;
+	*ret = content;
+	return 0;
 }

@@ -36,11 +36,16 @@ struct state_content {
 	bool complete;
 };
 
-/** struct state - embedded; @path NULL: nothing is kept; what was written last */
+/**
+ * struct state - embedded; what was written last, or could not be
+ * @path: NULL: nothing is kept
+ * @misleads: the file is one of before, and who reads it would give ids away again, or
+ *	take its places for all
+ */
 struct state {
 	const char *path;
 	uint32_t next_id;
-	bool complete;
+	bool complete, misleads;
 };
 
 /**
@@ -51,7 +56,14 @@ struct state {
  * Return: 0, or -errno with words.
  */
 int state_open(struct state *s, const char *path, struct state_content *ret, struct error *err);
-/** state_write() - replace the file as a whole. Return: 0, or -errno. */
+/**
+ * state_write() - replace the file as a whole
+ *
+ * Where that can't be done, one that would mislead is cut down to the next id. A power
+ * failure a moment later may leave the file of before, but never with lower ids.
+ *
+ * Return: 0, or -errno.
+ */
 int state_write(struct state *s, const struct state_content *content);
 
 #endif
