@@ -11,8 +11,9 @@
 #include "boxer/seed/clients.h"
 
 /*
- * A node knocks every three seconds or more often, see boxer/uplink.h, and what it
- * says may be lost once. Less than UPLINK_JOIN_NS and CLIENTS_PENDING_NS: who waits
+ * A node that knows that its seed is gone knocks every three seconds or more often, see
+ * boxer/uplink.h, and what it says may be lost once. One that was told by nobody learns
+ * it by its limit of silence, and may come too late. Less than UPLINK_JOIN_NS and CLIENTS_PENDING_NS: who waits
  * is answered.
  */
 #define GRACE_NS (5 * 1000000000ULL)
