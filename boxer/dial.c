@@ -492,6 +492,7 @@ struct dials *dials_new(struct node *node)
 		LIST_INIT(&set->list);
 		LIST_INIT(&set->leaving);
 		LIST_INIT(&set->owners);
+		set->max_owners = sock_quota(DIAL_OWNERS_MAX, DIAL_OWNERS_SHARE);
 	}
 	return set;
 }

@@ -16,12 +16,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define DIAL_DEADLINE_NS (10 * 1000000000ULL) /* for all ways together */
-#define DIAL_HELD_NS	 (1900 * 1000000ULL)  /* where the program's socket does not block */
-#define DIALS_MAX	 1024		      /* under way at once */
-#define DIAL_RESULTS_MAX 1024 /* failures remembered for LOCAL_RESULT; the oldest goes */
-#define DIAL_TARGETS_MAX 512  /* members' ports whose external endpoints are remembered */
-#define DIAL_VOLLEYS_MAX 2    /* under way at once, for want of descriptors; others wait */
+#define DIAL_DEADLINE_NS  (10 * 1000000000ULL) /* for all ways together */
+#define DIAL_HELD_NS	  (1900 * 1000000ULL)  /* where the program's socket does not block */
+#define DIALS_MAX	  1024		       /* under way at once */
+#define DIAL_RESULTS_MAX  1024 /* failures remembered for LOCAL_RESULT; the oldest goes */
+#define DIAL_TARGETS_MAX  512  /* members' ports whose external endpoints are remembered */
+#define DIAL_VOLLEYS_MAX  2    /* under way at once, for want of descriptors; others wait */
+#define DIAL_OWNERS_MAX	  256  /* processes whose end is noticed */
+#define DIAL_OWNERS_SHARE 8    /* or fewer, see sock_quota() */
 
 struct node;
 struct dial;
@@ -62,7 +64,8 @@ void dial_follow(struct dials *dials, const struct addr *target, int fd, uint64_
 /**
  * dial_owned_by() - the newest dial of @cookie ends with the process @pid
  *
- * Not while it waits for @done: then dial_cancel() has to come.
+ * Not while it waits for @done: then dial_cancel() has to come. Nor when another process
+ * has the same socket, or may have it: then it ends when its time is up.
  */
 void dial_owned_by(struct dials *dials, uint64_t cookie, pid_t pid);
 /** dial_note_failure() - a dial that could not even begin: @reason is kept for dial_result(). */

@@ -6,15 +6,21 @@
  * dial. Once its own socket connects there is no talk, and our duplicate would keep the
  * socket alive, sending its SYN again, until the way's time is up. So dials know the
  * process that has asked for them, by a pidfd that all of one process share.
+ *
+ * A program that has forked meanwhile may have left its socket to a child, as one that
+ * becomes a daemon does. The child has not asked, so what it holds ends with its time.
  */
 #include "boxer/dial_way.h"
 
 #include "base/cleanup.h"
+#include "boxer/holders.h"
+#include "boxer/sock.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
-/** struct dial_owner - a process with dials; @n of them. @io: its pidfd */
+/** struct dial_owner - a process with dials; @n of them. @io: its pidfd. @pid: 0: it has ended */
 struct dial_owner {
 	LIST_ENTRY(dial_owner) link;
 	struct dials *set;
@@ -30,21 +36,56 @@ static void put(struct dial_owner *o)
 	ev_io_stop(o->set->node->loop, &o->io);
 	(void)close(o->io.fd);
 	LIST_REMOVE(o, link);
+	o->set->n_owners--;
 	free(o);
 }
 
+static ino_t inode_of(const struct dial *d)
+{
+	struct stat st;
+
+	return fstat(d->fd, &st) < 0 ? 0 : st.st_ino;
+}
+
 /* Those whose program waits for us end with its talk. */
+static bool ends_with(const struct dial *d, const struct dial_owner *o)
+{
+	return d->owner == o && !d->done;
+}
+
+/* Return: how many sockets there are, of which others may have copies; or -errno. */
+static ssize_t look_for_heirs(const struct dial_owner *o, struct held sockets[static DIALS_MAX])
+{
+	const struct dial *d;
+	size_t n = 0;
+	int r;
+
+	LIST_FOREACH(d, &o->set->list, link)
+		if (ends_with(d, o))
+			sockets[n++] = (struct held){.inode = inode_of(d)};
+	r = n > 0 ? holders_find(sockets, n) : 0;
+	return r < 0 ? r : (ssize_t)n;
+}
+
 static void on_gone(struct ev_loop *loop, struct ev_io *w, int revents)
 {
+	static struct held sockets[DIALS_MAX];
 	struct dial_owner *o = w->data;
 	struct dial *d, *next;
+	ssize_t n = look_for_heirs(o, sockets);
 
 	(void)revents;
 	ev_io_stop(loop, w);
+	o->pid = 0;
 	o->n++;
 	for (d = LIST_FIRST(&o->set->list); d; d = next) {
 		next = LIST_NEXT(d, link);
-		if (d->owner == o && !d->done)
+		if (!ends_with(d, o))
+			continue;
+		/* In doubt it is left to its time. */
+		if (n < 0 || holders_look_up(sockets, (size_t)n, inode_of(d)))
+			dial_disown(d);
+		else
 			dial_cancel(d);
 	}
 	put(o);
@@ -60,6 +101,8 @@ static struct dial_owner *get(struct dials *set, pid_t pid)
 			o->n++;
 			return o;
 		}
+	if (set->n_owners >= set->max_owners)
+		return NULL;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	o = fd >= 0 ? calloc(1, sizeof(*o)) : NULL;
 	if (!o) {
@@ -74,6 +117,7 @@ static struct dial_owner *get(struct dials *set, pid_t pid)
 	o->io.data = o;
 	ev_io_start(set->node->loop, &o->io);
 	LIST_INSERT_HEAD(&set->owners, o, link);
+	set->n_owners++;
 	return o;
 }
 

@@ -55,7 +55,7 @@ struct dials {
 	LIST_HEAD(, dial) list;
 	LIST_HEAD(, dial) leaving; /* over, but for their descriptor */
 	LIST_HEAD(, dial_owner) owners;
-	size_t n;
+	size_t n, n_owners, max_owners;
 	unsigned volleys; /* with many sockets each, under way or about to be */
 	uint32_t next_request;
 	struct {
@@ -93,7 +93,7 @@ struct dials {
  * @done, @arg: the program's question; NULL while it has none
  * @fd: a duplicate of the program's socket; @cookie: its SO_COOKIE
  * @haste: what sock_hasten() has changed of it
- * @owner: the process that asked last; NULL: unknown
+ * @owner: the process that asked last; NULL: unknown, or gone
  * @attempts: "strategy:reason:ms", with commas between, for the event
  * @question, @learned: how the world sees a port, and what comes then
  * @has_slot: it is one of DIAL_VOLLEYS_MAX

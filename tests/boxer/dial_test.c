@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -450,6 +451,42 @@ CLUSTER_TEST(dial, ends_with_a_program_that_dies_while_it_connects)
 		hear_that_it_has_left(&d.mate, q.request);
 		node_check_end(&n, -SIGKILL, "");
 	}
+	(void)close(full);
+	(void)close(listener);
+	duo_stop(&d);
+}
+
+/* As one that becomes a daemon does; its child has the socket. */
+CLUSTER_TEST(dial, goes_on_when_its_program_has_forked_and_ended)
+{
+	struct pollfd ended;
+	struct frame_punch q;
+	struct duo d;
+	struct addr at;
+	struct child n;
+	int listener, full, fd;
+	size_t before;
+
+	duo_start_by(&d, "simultaneous");
+	listener = duo_own_port(&at, true);
+	USERNS_CHECK(listen(listener, 0) == 0, "%m");
+	full = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	USERNS_CHECK(sock_connect(full, &at, AF_INET) == 0, "%m");
+	before = child_descriptors(&d.node);
+	start_client_to(&n, 80, "forked");
+	q = mate_hear_question(&d.mate);
+	mate_answer(&d.mate, q.request, REASON_NONE, &at);
+	ended = (struct pollfd){.fd = n.pidfd, .events = POLLIN};
+	USERNS_CHECK(poll(&ended, 1, CHILD_PATIENCE_MS) == 1, "it stays");
+	/* Of it only the socket is left. */
+	child_await_descriptors(&d.node, before + 1);
+	(void)close(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	fd = duo_accept_from(listener, &q.source);
+	USERNS_CHECK(write(fd, "hi\n", 3) == 3, "%m");
+	child_hear(&n, output, sizeof(output));
+	USERNS_CHECK(strcmp(output, "hi") == 0, "%s", output);
+	node_check_end(&n, 0, "");
+	(void)close(fd);
 	(void)close(full);
 	(void)close(listener);
 	duo_stop(&d);

@@ -8,10 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Its SYN to @at leaves beside the question. */
@@ -209,69 +206,6 @@ STAGE_TEST(dialling, a_busy_peer_is_the_reason_when_it_stays_so)
 	program_check_told(&p, REASON_BUSY);
 	dials_check_over();
 	program_end(&p);
-}
-
-/* A process that does nothing; its end is the test's. */
-static pid_t process(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			(void)pause();
-	}
-	USERNS_CHECK(pid > 0, "%m");
-	return pid;
-}
-
-static void kill_it(pid_t pid)
-{
-	USERNS_CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid, "%m");
-}
-
-/* Told where to connect to, or begun early: nobody waits for us, and nothing else is heard. */
-STAGE_TEST(dialling, ends_with_the_program_that_connects)
-{
-	const struct addr to = member_port(1), told = addr_v4(STAGE_PEER, PROGRAM_PORT);
-	struct addr any = addr_v4(INADDR_ANY, 0), at;
-	size_t before = stage_descriptors();
-	int silent[2];
-
-	at = peer_silent_port(silent);
-	for (int early = 0; early < 2; early++) {
-		struct program p = program_new(AF_INET), q = program_new(AF_INET);
-		pid_t pid = process(), other = process();
-		const struct stage_sent *s;
-
-		stage_forget();
-		USERNS_CHECK(sock_bind_shared(p.fd, &any) == 0, "%m");
-		if (early)
-			dial_follow(stage.node.dials, &to, dup(p.fd), p.cookie);
-		else
-			program_ask(&p);
-		dial_owned_by(stage.node.dials, p.cookie, pid);
-		(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
-		peer_answer(stage_find(FRAME_PUNCH, 0), REASON_NONE, &told);
-		program_connect(&p, &at);
-		/* Another one's goes on. */
-		program_ask(&q);
-		dial_owned_by(stage.node.dials, q.cookie, other);
-		(void)peer_hear(1, STRATEGY_SIMULTANEOUS);
-		kill_it(pid);
-		s = stage_await(FRAME_DONE, 0);
-		USERNS_CHECK(s->done.reason == REASON_LEFT &&
-				     s->done.request == stage_find(FRAME_PUNCH, 0)->punch.request,
-			     "%s", reason_name((enum reason)s->done.reason));
-		USERNS_CHECK(stage.node.dials->n == 1, "%zu dials", stage.node.dials->n);
-		kill_it(other);
-		dials_check_over();
-		program_end(&p);
-		program_end(&q);
-	}
-	(void)close(silent[0]);
-	(void)close(silent[1]);
-	USERNS_CHECK(stage_descriptors() == before, "%zu, not %zu", stage_descriptors(), before);
 }
 
 /* What was begun on a guess is thought over when it has failed. */

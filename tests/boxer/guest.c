@@ -131,7 +131,7 @@ static int serve(char **argv)
 	}
 }
 
-static int connect_and_wait(int fd, const struct addrinfo *to)
+static int connect_and_wait(int fd, const struct addrinfo *to, int forks)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	int error = 0;
@@ -140,6 +140,9 @@ static int connect_and_wait(int fd, const struct addrinfo *to)
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	if (connect(fd, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS)
 		return -1;
+	/* As one that becomes a daemon: the child goes on. */
+	if (forks && fork() != 0)
+		_exit(0);
 	if (poll(&p, 1, PATIENCE_MS) != 1)
 		return -1;
 	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
@@ -148,7 +151,7 @@ static int connect_and_wait(int fd, const struct addrinfo *to)
 	return error ? -1 : 0;
 }
 
-/* connect HOST PORT [later]: say what comes, or why nothing does */
+/* connect HOST PORT [later | forked]: say what comes, or why nothing does */
 static int connect_to(char **argv)
 {
 	const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
@@ -161,7 +164,8 @@ static int connect_to(char **argv)
 		SAY("no such name\n");
 		return 1;
 	}
-	r = argv[2] ? connect_and_wait(fd, to) : connect(fd, to->ai_addr, to->ai_addrlen);
+	r = argv[2] ? connect_and_wait(fd, to, strcmp(argv[2], "forked") == 0)
+		    : connect(fd, to->ai_addr, to->ai_addrlen);
 	if (r < 0) {
 		SAY("%s\n", strerrorname_np(errno));
 		return 1;
