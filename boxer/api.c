@@ -17,10 +17,13 @@
 #include "boxer/watch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
+
+#define SWEEP_S 0.25 /* of those who are queued */
 
 struct client {
 	TAILQ_ENTRY(client) link;
@@ -28,6 +31,7 @@ struct client {
 	struct ev_io io;
 	/* What it waits for: one of these, or none. */
 	bool queued; /* for its turn; its request has not been read yet */
+	uint64_t queued_at;
 	struct dial *dial;
 	struct watch *watch;
 	struct waiter *waiter;
@@ -38,6 +42,7 @@ struct api {
 	struct acceptor acceptor;
 	TAILQ_HEAD(, client) clients;
 	size_t n_clients, n_waiting, n_dialling, n_queued, max_queued;
+	struct ev_timer sweeper; /* while somebody is queued */
 	struct watches *watches;
 	int table_fd;
 	struct table *table;
@@ -54,10 +59,17 @@ static bool is_waiting(const struct client *c)
  */
 static void enqueue(struct client *c)
 {
+	struct ev_loop *loop = c->api->node->loop;
+
 	c->queued = true;
+	/* Who finds all taken once more has waited since the first time. */
+	if (c->queued_at == 0)
+		c->queued_at = clock_now();
 	c->api->n_queued++;
 	c->api->n_waiting++;
-	ev_io_stop(c->api->node->loop, &c->io);
+	ev_io_stop(loop, &c->io);
+	if (!ev_is_active(&c->api->sweeper))
+		ev_timer_again(loop, &c->api->sweeper);
 }
 
 static void dequeue(struct client *c)
@@ -154,6 +166,8 @@ static bool punch(struct client *c, const struct local_request *request, int fd)
 		c->dial = dial_ask(dials, &request->target, fd, request->cookie, on_dialled, c);
 	else if (fd >= 0)
 		(void)close(fd);
+	if (c->dial && c->queued_at)
+		dial_asked_at(c->dial, c->queued_at);
 	if (!c->dial) {
 		refuse(c, REASON_LOCAL);
 		return false;
@@ -295,6 +309,50 @@ static void answer_lost_descriptor(const struct client *c, const struct local_re
 		refuse(c, REASON_LOCAL);
 }
 
+/* A connection that is closed with its request unread would end in an error, not in an answer. */
+static void give_up(struct client *c)
+{
+	struct local_request request;
+	int fd = -1;
+
+	if (request_receive(c->io.fd, &request, &fd) == 0 && fd >= 0)
+		(void)close(fd);
+	refuse(c, REASON_TIMEOUT);
+	client_free(c);
+}
+
+static bool has_hung_up(const struct client *c)
+{
+	struct pollfd p = {.fd = c->io.fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) == 1 && p.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+/* The loop does not watch them, for their requests wait in their sockets. */
+static void sweep_queue(struct api *api)
+{
+	uint64_t now = clock_now();
+	struct client *c, *next;
+
+	for (c = TAILQ_FIRST(&api->clients); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->queued && has_hung_up(c))
+			client_free(c);
+		else if (c->queued && now - c->queued_at >= DIAL_DEADLINE_NS)
+			give_up(c);
+	}
+}
+
+static void on_sweep(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct api *api = w->data;
+
+	(void)revents;
+	sweep_queue(api);
+	if (api->n_queued == 0)
+		ev_timer_stop(loop, w);
+}
+
 static bool must_queue(const struct client *c)
 {
 	const struct api *api = c->api;
@@ -311,6 +369,8 @@ static void on_request(struct ev_loop *loop, struct ev_io *w, int revents)
 
 	(void)loop;
 	(void)revents;
+	if (c->api->n_queued >= c->api->max_queued)
+		sweep_queue(c->api);
 	if (must_queue(c)) {
 		enqueue(c);
 		return;
@@ -439,6 +499,8 @@ int api_new(struct node *node, struct api **ret_api)
 		return -ENOMEM;
 	api->node = node;
 	api->table_fd = -1;
+	ev_timer_init(&api->sweeper, on_sweep, 0., SWEEP_S);
+	api->sweeper.data = api;
 	api->max_queued = sock_quota(API_QUEUED_MAX, API_QUEUED_SHARE);
 	TAILQ_INIT(&api->clients);
 	(void)snprintf(name, sizeof(name), LOCAL_NAME_FMT, node->id);
@@ -461,6 +523,7 @@ void api_free(struct api *api)
 		return;
 	while (!TAILQ_EMPTY(&api->clients))
 		client_free(TAILQ_FIRST(&api->clients));
+	ev_timer_stop(api->node->loop, &api->sweeper);
 	watches_free(api->watches);
 	acceptor_stop(&api->acceptor);
 	if (api->table)

@@ -459,6 +459,16 @@ struct dial *dial_ask(struct dials *set, const struct addr *target, int fd, uint
 	return d;
 }
 
+void dial_asked_at(struct dial *d, uint64_t at)
+{
+	uint64_t ends = at + (dial_program_waits(d) ? DIAL_DEADLINE_NS : DIAL_HELD_NS);
+
+	if (at < d->started_at)
+		d->started_at = at;
+	if (ends < d->ends_at)
+		d->ends_at = ends;
+}
+
 void dial_cancel(struct dial *d)
 {
 	dial_tell_peer(d, REASON_LEFT);

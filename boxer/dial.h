@@ -53,6 +53,8 @@ void dials_free(struct dials *dials);
  */
 struct dial *dial_ask(struct dials *dials, const struct addr *target, int fd, uint64_t cookie,
 		      dial_done *done, void *arg);
+/** dial_asked_at() - it has been waited for since then already, ns. */
+void dial_asked_at(struct dial *dial, uint64_t at);
 /** dial_cancel() - @done will not be called. */
 void dial_cancel(struct dial *dial);
 /**

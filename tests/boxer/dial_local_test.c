@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs that ask the node for a way, as it sees them: by its local socket, without the shim. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "boxer/api.h"
+#include "boxer/dial.h"
 #include "boxer/local.h"
 #include "boxer/reason.h"
 #include "boxer/sock.h"
@@ -91,17 +93,19 @@ CLUSTER_TEST(dial, tells_a_program_that_comes_later_the_reason_too)
 }
 
 /* A program that is about to connect to the @id-th member. Return: its talk with the node. */
-static int begin_connect(uint32_t id, int socket)
+static int begin_connect(uint32_t id)
 {
 	const struct local_request request = {
 		.version = LOCAL_VERSION,
 		.op = LOCAL_PUNCH,
 		.target = addr_v4(LOCAL_OVERLAY_NET + id + 1, 80),
 	};
+	int program = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = sock_connect_local("boxer/0");
 
-	USERNS_CHECK(fd >= 0 && sock_send_fds(fd, &request, sizeof(request), &socket, 1) == 0,
+	USERNS_CHECK(fd >= 0 && sock_send_fds(fd, &request, sizeof(request), &program, 1) == 0,
 		     "%m");
+	(void)close(program);
 	return fd;
 }
 
@@ -145,7 +149,9 @@ CLUSTER_TEST(dial, of_many_programs_waits_its_turn_and_keeps_nobody_out)
 	static int fds[API_DIALLING_MAX + API_QUEUED_MAX];
 	struct rlimit limit;
 	struct duo d;
-	int program, next, last;
+	int next, last;
+	uint64_t begun;
+	size_t before;
 
 	/* Without a link they wait. */
 	duo_start(&d);
@@ -155,23 +161,30 @@ CLUSTER_TEST(dial, of_many_programs_waits_its_turn_and_keeps_nobody_out)
 	if (limit.rlim_cur < (rlim_t)API_QUEUED_MAX * API_QUEUED_SHARE)
 		userns_skip("only %llu descriptors are allowed",
 			    (unsigned long long)limit.rlim_cur);
-	program = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* Who has connected and said nothing yet would be overtaken. */
 	hold_still(&d.node);
+	begun = clock_now();
 	for (size_t i = 0; i < API_DIALLING_MAX; i++)
-		fds[i] = begin_connect(1, program);
-	next = begin_connect(NOBODY, program);
+		fds[i] = begin_connect(1);
+	next = begin_connect(NOBODY);
 	for (size_t i = 1; i < API_QUEUED_MAX; i++)
-		fds[API_DIALLING_MAX + i] = begin_connect(1, program);
+		fds[API_DIALLING_MAX + i] = begin_connect(1);
 	USERNS_CHECK(kill(d.node.pid, SIGCONT) == 0, "%m");
 	check_answers();
 	USERNS_CHECK(poll(&(struct pollfd){.fd = next, .events = POLLIN}, 1, 0) == 0,
 		     "out of turn");
-	last = begin_connect(1, program);
+	last = begin_connect(1);
 	USERNS_CHECK(error_of(last) == EADDRNOTAVAIL, "one too many");
 	/* One has ended, and another one may begin. */
 	(void)close(fds[0]);
 	USERNS_CHECK(error_of(next) == EHOSTUNREACH, "there is no such member");
 	check_answers();
+	/* The dead take no place, and whose turn does not come is told in time. */
+	before = child_descriptors(&d.node);
+	for (size_t i = 2; i + 1 < API_QUEUED_MAX; i++)
+		(void)close(fds[API_DIALLING_MAX + i]);
+	child_await_descriptors_below(&d.node, before - API_QUEUED_MAX + 8);
+	USERNS_CHECK(error_of(fds[ARRAY_SIZE(fds) - 1]) != 0, "not in time");
+	USERNS_CHECK(clock_now() - begun < DIAL_DEADLINE_NS * 3 / 2, "too late");
 	duo_stop(&d);
 }
