@@ -6,17 +6,24 @@
 #include "tests/boxer/dialler.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A process that does nothing, and keeps @fd, or -1; its end is the test's. */
+/* A process that does nothing, and keeps @fd, or -1, alone; its end is the test's. */
 static pid_t process(int fd)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t parent = getpid(), pid;
+	int closed[2], high;
+	char byte;
 
+	USERNS_CHECK(pipe2(closed, O_CLOEXEC) == 0, "%m");
+	high = fcntl(closed[1], F_DUPFD_CLOEXEC, 64);
+	(void)close(closed[1]);
+	pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent || (fd >= 0 && dup2(fd, 3) < 0))
@@ -25,7 +32,10 @@ static pid_t process(int fd)
 		for (;;)
 			(void)pause();
 	}
-	USERNS_CHECK(pid > 0, "%m");
+	(void)close(high);
+	/* Until then it has copies of all that we have. */
+	USERNS_CHECK(pid > 0 && read(closed[0], &byte, 1) == 0, "%m");
+	(void)close(closed[0]);
 	return pid;
 }
 
