@@ -125,6 +125,9 @@ static unsigned occurrences(const char *path, const char *word)
 	return n;
 }
 
+/* A sanitizer wants to be loaded first, which it is not where the shim is preloaded. */
+#define PUNCH "env, ASAN_OPTIONS=verify_asan_link_order=0, boxer, punch"
+
 /*
  * The boxer command asks for the way by itself, also where the shim is preloaded; which
  * took the address that it was told for a member's and asked for a way to that.
@@ -143,9 +146,9 @@ Test(cluster, the_punch_command_asks_once_under_the_shim_too)
 		       "  - {name: links, links: all}\n"
 		       "  - name: punch\n"
 		       "    serve: {node: b, command: pingpong --serve 8000, port: 8000}\n"
-		       "    run: {node: a, command: boxer punch b:8000}\n"
+		       "    run: {node: a, command: [" PUNCH ", 'b:8000']}\n"
 		       "  - name: nobody listens\n"
-		       "    run: {node: a, command: boxer punch b:8001}\n"
+		       "    run: {node: a, command: [" PUNCH ", 'b:8001']}\n"
 		       "    expect: {exit: nonzero}\n");
 	boxlab_expect(&b, 0, "pass");
 	cr_expect_eq(occurrences(boxlab_path(&b, "out/a-events.jsonl"), "\"connect\""), 2);
