@@ -82,8 +82,10 @@ static void on_gone(struct ev_loop *loop, struct ev_io *w, int revents)
 		next = LIST_NEXT(d, link);
 		if (!ends_with(d, o))
 			continue;
-		/* In doubt it is left to its time. */
-		if (n < 0 || holders_look_up(sockets, (size_t)n, inode_of(d)))
+		/* It was quicker than our look at its socket; or, in doubt, it is left to its time. */
+		if (d->state == DIAL_TOLD && sock_is_open(d->fd))
+			dial_connected(d);
+		else if (n < 0 || holders_look_up(sockets, (size_t)n, inode_of(d)))
 			dial_disown(d);
 		else
 			dial_cancel(d);

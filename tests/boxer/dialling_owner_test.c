@@ -2,11 +2,13 @@
 /* Whose a dial is: what comes of it when the program that has asked ends. */
 #include "base/cleanup.h"
 #include "boxer/dial_way.h"
+#include "boxer/history.h"
 #include "boxer/sock.h"
 #include "tests/boxer/dialler.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -127,6 +129,33 @@ STAGE_TEST(dialling, goes_on_for_a_child_that_has_the_socket)
 	program_end(&left);
 	(void)close(silent[0]);
 	(void)close(silent[1]);
+}
+
+/* Short jobs may be over before the node has looked. */
+STAGE_TEST(dialling, of_a_program_that_connected_and_ended_was_none_in_vain)
+{
+	const struct addr to = member_port(1);
+	struct addr any = addr_v4(INADDR_ANY, 0), at;
+	int listener = stage_listen(STAGE_PEER, &at), fd;
+	pid_t pid = process(-1);
+	struct program p = program_new(AF_INET);
+	const struct history_event *last;
+
+	USERNS_CHECK(sock_bind_shared(p.fd, &any) == 0, "%m");
+	dial_follow(stage.node.dials, &to, dup(p.fd), p.cookie);
+	dial_owned_by(stage.node.dials, p.cookie, pid);
+	(void)peer_hear(0, STRATEGY_SIMULTANEOUS);
+	program_connect(&p, &at);
+	while ((fd = stage_accept_now(listener, &any)) < 0)
+		(void)sched_yield();
+	ev_timer_stop(stage.node.loop, &LIST_FIRST(&stage.node.dials->list)->watch);
+	kill_it(pid);
+	dials_check_over();
+	last = history_last(&stage.node.history, 1);
+	USERNS_CHECK(last && last->reason == REASON_NONE, "not noted");
+	(void)close(fd);
+	(void)close(listener);
+	program_end(&p);
 }
 
 /* Each takes a descriptor, which others may need. */
