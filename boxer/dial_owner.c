@@ -67,29 +67,46 @@ static ssize_t look_for_heirs(const struct dial_owner *o, struct held sockets[st
 	return r < 0 ? r : (ssize_t)n;
 }
 
-static void on_gone(struct ev_loop *loop, struct ev_io *w, int revents)
+/* A program that was quicker than our look at its socket. */
+static void end_connected(const struct dial_owner *o)
+{
+	struct dial *d, *next;
+
+	for (d = LIST_FIRST(&o->set->list); d; d = next) {
+		next = LIST_NEXT(d, link);
+		if (ends_with(d, o) && d->state == DIAL_TOLD && sock_is_open(d->fd))
+			dial_connected(d);
+	}
+}
+
+/* In doubt one is left to its time. */
+static void end_others(const struct dial_owner *o)
 {
 	static struct held sockets[DIALS_MAX];
-	struct dial_owner *o = w->data;
-	struct dial *d, *next;
 	ssize_t n = look_for_heirs(o, sockets);
+	struct dial *d, *next;
+
+	for (d = LIST_FIRST(&o->set->list); d; d = next) {
+		next = LIST_NEXT(d, link);
+		if (!ends_with(d, o))
+			continue;
+		if (n < 0 || holders_look_up(sockets, (size_t)n, inode_of(d)))
+			dial_disown(d);
+		else
+			dial_cancel(d);
+	}
+}
+
+static void on_gone(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct dial_owner *o = w->data;
 
 	(void)revents;
 	ev_io_stop(loop, w);
 	o->pid = 0;
 	o->n++;
-	for (d = LIST_FIRST(&o->set->list); d; d = next) {
-		next = LIST_NEXT(d, link);
-		if (!ends_with(d, o))
-			continue;
-		/* It was quicker than our look at its socket; or, in doubt, it is left to its time. */
-		if (d->state == DIAL_TOLD && sock_is_open(d->fd))
-			dial_connected(d);
-		else if (n < 0 || holders_look_up(sockets, (size_t)n, inode_of(d)))
-			dial_disown(d);
-		else
-			dial_cancel(d);
-	}
+	end_connected(o);
+	end_others(o);
 	put(o);
 }
 
