@@ -245,12 +245,8 @@ static void on_joined(void *arg, const struct frame_joined *joined, const struct
 static void on_probe_ask(void *arg, uint16_t external_port)
 {
 	const struct node *node = arg;
-	const struct frame_probe probe = {.port = external_port};
-	uint8_t body[8];
-	int len = frame_encode_probe(&probe, body, sizeof(body));
 
-	if (len > 0)
-		(void)uplink_send(node->uplink, FRAME_PROBE, body, (size_t)len);
+	uplink_ask_probe(node->uplink, external_port);
 }
 
 static void on_probe_over(void *arg);

@@ -437,6 +437,16 @@ int uplink_send(struct uplink *up, uint8_t type, const uint8_t *body, size_t len
 	return up->state == UPLINK_JOINED ? channel_send(up->channel, type, body, len) : -ENOTCONN;
 }
 
+void uplink_ask_probe(struct uplink *up, uint16_t external_port)
+{
+	const struct frame_probe probe = {.port = external_port};
+	uint8_t body[8];
+	int len = frame_encode_probe(&probe, body, sizeof(body));
+
+	if (len > 0)
+		(void)uplink_send(up, FRAME_PROBE, body, (size_t)len);
+}
+
 uint64_t uplink_round_trip_ns(const struct uplink *up)
 {
 	return up->state == UPLINK_JOINED ? sock_round_trip_ns(channel_fd(up->channel)) : 0;

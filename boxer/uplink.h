@@ -75,6 +75,8 @@ struct uplink *uplink_new(const struct uplink_config *config);
 void uplink_free(struct uplink *up);
 /** uplink_send() - Return: 0, -ENOTCONN while it has not joined, -ENOBUFS. */
 int uplink_send(struct uplink *up, uint8_t type, const uint8_t *body, size_t len);
+/** uplink_ask_probe() - the seed shall dial in to that port of ours; for boxer/probe. */
+void uplink_ask_probe(struct uplink *up, uint16_t external_port);
 /** uplink_round_trip_ns() - to the seed and back, as the kernel has measured it; 0: unknown. */
 uint64_t uplink_round_trip_ns(const struct uplink *up);
 

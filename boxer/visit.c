@@ -57,12 +57,8 @@ static void on_joined(void *arg, const struct frame_joined *joined, const struct
 static void on_ask(void *arg, uint16_t external_port)
 {
 	const struct visit *v = arg;
-	const struct frame_probe probe = {.port = external_port};
-	uint8_t body[8];
-	int len = frame_encode_probe(&probe, body, sizeof(body));
 
-	if (len > 0)
-		(void)uplink_send(v->uplink, FRAME_PROBE, body, (size_t)len);
+	uplink_ask_probe(v->uplink, external_port);
 }
 
 static void on_over(void *arg)
