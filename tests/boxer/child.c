@@ -21,6 +21,8 @@
 
 enum { FD_EVENTS = 3 };
 
+#define REST_NS (50 * NS_PER_MS) /* what is open for a moment is closed by then */
+
 /* The end: with all that the child has said. */
 static void __attribute__((noreturn)) fail(const struct child *c, const char *what)
 {
@@ -297,6 +299,23 @@ size_t child_descriptors(const struct child *c)
 		n += e->d_name[0] != '.';
 	(void)closedir(dir);
 	return n;
+}
+
+size_t child_descriptors_at_rest(const struct child *c)
+{
+	size_t fewest = child_descriptors(c);
+	uint64_t until = clock_now() + REST_NS;
+
+	while (clock_now() < until) {
+		size_t n = child_descriptors(c);
+
+		if (n < fewest) {
+			fewest = n;
+			until = clock_now() + REST_NS;
+		}
+		(void)poll(NULL, 0, 1);
+	}
+	return fewest;
 }
 
 void child_await_descriptors(const struct child *c, size_t wanted)

@@ -67,6 +67,8 @@ const char *child_errors(const struct child *c);
 size_t child_memory_kb(const struct child *c);
 /** child_descriptors() - how many it has open. */
 size_t child_descriptors(const struct child *c);
+/** child_descriptors_at_rest() - the fewest of many looks: it may have one for a moment. */
+size_t child_descriptors_at_rest(const struct child *c);
 /** child_await_descriptors() - wait until it has @wanted of them. */
 void child_await_descriptors(const struct child *c, size_t wanted);
 /** child_await_descriptors_below() - wait until it has fewer than @limit. */

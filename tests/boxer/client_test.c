@@ -197,7 +197,7 @@ CLUSTER_TEST(client, watches_with_many)
 	cluster_start(&c, NULL);
 	node_start(&a, &c, "node", "fn-a", NULL);
 	child_await(&a, "ready");
-	before = child_descriptors(&a);
+	before = child_descriptors_at_rest(&a);
 	boxer = joiner_open(0);
 	for (int i = 0; i < MANY; i++)
 		USERNS_CHECK(boxer_watch(boxer, &watches[i]) == 0, "%d: %s", i, boxer_reason());
@@ -434,7 +434,7 @@ CLUSTER_TEST(client, is_cut_off_when_it_does_not_read)
 	cluster_start(&c, NULL);
 	node_start(&node, &c, "node", "fn-a", NULL);
 	child_await(&node, "ready");
-	before = child_descriptors(&node);
+	before = child_descriptors_at_rest(&node);
 	boxer = joiner_open(0);
 	USERNS_CHECK(boxer_watch(boxer, &slow) == 0, "%s", boxer_reason());
 	for (unsigned i = 0; i < COMERS; i++) {

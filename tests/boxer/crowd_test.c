@@ -195,7 +195,7 @@ CLUSTER_TEST(crowd, of_strangers_from_one_address_or_many_keeps_nobody_out)
 	cluster_start(&c, NULL);
 	allow_many_descriptors();
 	(void)cluster_joins(&c, &member, "member");
-	descriptors = child_descriptors(&c.seed);
+	descriptors = child_descriptors_at_rest(&c.seed);
 	before = child_memory_kb(&c.seed);
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
 		uint64_t began = clock_now();
@@ -225,7 +225,7 @@ CLUSTER_TEST(crowd, of_silent_strangers_is_as_large_as_that_then_the_oldest_goes
 
 	allow_many_descriptors();
 	cluster_start(&c, NULL);
-	before = child_descriptors(&c.seed);
+	before = child_descriptors_at_rest(&c.seed);
 	for (size_t i = 0; i < RECEPTION_MAX; i++)
 		fds[i] = asker_connect(NULL, &c.at);
 	child_await_descriptors(&c.seed, before + RECEPTION_MAX);

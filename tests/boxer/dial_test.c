@@ -401,7 +401,7 @@ CLUSTER_TEST(dial, is_forgotten_when_its_program_ends)
 	size_t before;
 
 	duo_start_linked(&d);
-	before = child_descriptors(&d.node);
+	before = child_descriptors_at_rest(&d.node);
 	start_client(&n);
 	q = mate_hear_question(&d.mate);
 	child_signal(&n, SIGKILL);
@@ -472,7 +472,7 @@ CLUSTER_TEST(dial, goes_on_when_its_program_has_forked_and_ended)
 	USERNS_CHECK(listen(listener, 0) == 0, "%m");
 	full = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	USERNS_CHECK(sock_connect(full, &at, AF_INET) == 0, "%m");
-	before = child_descriptors(&d.node);
+	before = child_descriptors_at_rest(&d.node);
 	start_client_to(&n, 80, "forked");
 	q = mate_hear_question(&d.mate);
 	mate_answer(&d.mate, q.request, REASON_NONE, &at);

@@ -232,7 +232,7 @@ CLUSTER_TEST(api, keeps_no_descriptor_that_was_sent_to_it)
 	size_t before;
 
 	start_node_0(&c, &node);
-	before = child_descriptors(&node);
+	before = child_descriptors_at_rest(&node);
 	for (uint32_t op = 0; op < 10; op++)
 		for (size_t n = 0; n <= 4; n++) {
 			const int fds[4] = {0, 0, 0, 0};
@@ -263,7 +263,7 @@ CLUSTER_TEST(api, hangs_up_on_messages_of_another_size_or_version)
 	size_t before;
 
 	start_node_0(&c, &node);
-	before = child_descriptors(&node);
+	before = child_descriptors_at_rest(&node);
 	for (size_t len = 1; len <= sizeof(message); len++)
 		USERNS_CHECK((ask(&message, len, NULL, 0, &a) > 0) ==
 				     (len == sizeof(message.request)),
@@ -317,7 +317,7 @@ CLUSTER_TEST(api, survives_random_requests)
 	size_t before;
 
 	start_node_0(&c, &node);
-	before = child_descriptors(&node);
+	before = child_descriptors_at_rest(&node);
 	for (unsigned long run = 0; run < runs; run++) {
 		uint64_t state = random_seed(run);
 		uint8_t bytes[sizeof(struct local_request)];
@@ -368,7 +368,7 @@ CLUSTER_TEST(api, has_room_for_so_many_watches_and_for_short_questions_beside_th
 	int fd;
 
 	start_node_0(&c, &node);
-	before = child_descriptors(&node);
+	before = child_descriptors_at_rest(&node);
 	for (size_t i = 0; i < WATCHES_MAX; i++) {
 		fds[i] = open_watch();
 		USERNS_CHECK(watch_answer(fds[i]) == 0, "watch %zu", i);
@@ -418,7 +418,7 @@ CLUSTER_TEST(api, judges_the_name_and_the_count_of_a_barrier)
 	size_t before;
 
 	start_node_0(&c, &node);
-	before = child_descriptors(&node);
+	before = child_descriptors_at_rest(&node);
 	(void)memset(request.name, 'a', sizeof(request.name));
 	USERNS_CHECK(ask(&request, sizeof(request), NULL, 0, &a) == 0, "a name without an end");
 	(void)memset(request.name, 0, sizeof(request.name));

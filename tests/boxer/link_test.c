@@ -157,7 +157,7 @@ CLUSTER_TEST(link, is_made_through_a_crowd_of_strangers_that_prove_nothing)
 	cluster_start(&d.c, NULL);
 	duo_start_node(&d);
 	child_await(&d.node, "ready");
-	before = child_descriptors(&d.node);
+	before = child_descriptors_at_rest(&d.node);
 	for (size_t i = 0; i < CROWD; i++) {
 		speaker_init(&crowd[i], call_node(&d), cluster_key, 77, 0);
 		USERNS_CHECK(

@@ -323,8 +323,8 @@ CLUSTER_TEST(nodes, come_and_go_by_the_dozen_and_leave_nothing_behind)
 	cluster_start(&c, NULL);
 	node_start(&stays, &c, "node", "stays", NULL);
 	child_await(&stays, "ready");
-	seed_before = child_descriptors(&c.seed);
-	node_before = child_descriptors(&stays);
+	seed_before = child_descriptors_at_rest(&c.seed);
+	node_before = child_descriptors_at_rest(&stays);
 	for (unsigned long round = 0; round < rounds; round++) {
 		for (unsigned i = 0; i < NODES; i++) {
 			char name[16];

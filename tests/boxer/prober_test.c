@@ -233,7 +233,7 @@ CLUSTER_TEST(prober, forgets_members_that_leave_meanwhile)
 	size_t before;
 
 	cluster_start(&c, NULL);
-	before = child_descriptors(&c.seed);
+	before = child_descriptors_at_rest(&c.seed);
 	port = put_up(FULL, &fd);
 	/* More than may be under way. */
 	for (unsigned i = 0; i < ARRAY_SIZE(s); i++) {

@@ -323,7 +323,7 @@ CLUSTER_TEST(relay, forgets_a_half_that_hangs_up)
 	int a, b;
 
 	start(&x, "--relay");
-	before = child_descriptors(&x.c.seed);
+	before = child_descriptors_at_rest(&x.c.seed);
 	a = ask(&x, token, 0, 1);
 	child_await_descriptors(&x.c.seed, before + 1);
 	(void)close(a);
@@ -350,7 +350,7 @@ CLUSTER_TEST(relay, has_room_for_so_many_halves_the_oldest_gives_way)
 	size_t before;
 
 	start(&x, "--relay");
-	before = child_descriptors(&x.c.seed);
+	before = child_descriptors_at_rest(&x.c.seed);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		each[0] = (uint8_t)i;
 		each[1] = (uint8_t)(i >> 8);

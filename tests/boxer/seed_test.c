@@ -329,7 +329,7 @@ CLUSTER_TEST(seed, keeps_no_descriptor_of_members_that_left)
 	size_t before;
 
 	cluster_start(&c, NULL);
-	before = child_descriptors(&c.seed);
+	before = child_descriptors_at_rest(&c.seed);
 	for (unsigned long round = 0; round < rounds; round++) {
 		for (unsigned i = 0; i < 50; i++)
 			(void)cluster_joins(&c, &s[i], cluster_name(i));
